@@ -1,0 +1,48 @@
+"""The protocol of the rack: what a covariance model has to say."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mixtura.shape import Array, Shape
+
+__all__ = ["CovarianceModel"]
+
+
+class CovarianceModel(Protocol):
+    """A constraint on the covariances of K components, and its M-step.
+
+    A model never sees data. It is given, per component, the weight ``count``
+    (K,) and the scatter matrix about the component's mean, in the model's own
+    ``shape``, and returns the maximum-likelihood covariances in that shape.
+    """
+
+    @property
+    def name(self) -> str:
+        """mclust's three letters: volume, shape and orientation, each Equal, Variable or Identity."""
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the covariances, of the whiteners, and of the second moments that `solve` needs."""
+
+    @property
+    def unit_free(self) -> bool:
+        """Whether the model still holds after each feature is multiplied by its own constant."""
+
+    def solve(self, count: Array, scatter: Array, n_features: int, previous: Array | None = None) -> Array:
+        """Maximum-likelihood covariances given counts and scatters.
+
+        Parameters
+        ----------
+        count : array of shape (K,)
+            Total responsibility of each component, positive.
+        scatter : array of ``shape.array_shape(K, D)``
+            sum_r resp_rk (x_r - mean_k)(x_r - mean_k)^T.
+        n_features : int
+            D, which a spherical scatter (a trace) does not tell.
+        previous : array, optional
+            The last covariances, where an iterative solution may start.
+        """
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Number of free parameters of the covariances (not of means or weights)."""

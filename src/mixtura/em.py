@@ -1,0 +1,205 @@
+"""Expectation-maximisation: the only loop in the library.
+
+A run is a small state machine, `Trajectory`, that is given the statistics of a
+pass and says where to evaluate next. Several run side by side on one engine:
+each pass serves all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.acceleration import Anderson
+from mixtura.engine.engine import Engine
+from mixtura.mixture import Mixture
+from mixtura.mstep import MStep, Update
+from mixtura.quadratic import QuadraticForms
+from mixtura.suffstats import SufficientStats
+
+__all__ = ["EMOptions", "Status", "Trajectory", "run"]
+
+#: An extrapolated point may lose this much, relative, to rounding before it counts as worse.
+ROUNDING = 1e-13
+
+
+class Status(Enum):
+    """How a run ended; the values are sentences for users."""
+
+    RUNNING = "EM is still running."
+    CONVERGED = "EM converged: the log likelihood that is left to gain is estimated to be below tol."
+    MAX_ITERATIONS = (
+        "EM stopped at max_iter before it converged; increase max_iter, or tol, "
+        "or look whether the model has more components than the data support."
+    )
+    INTERRUPTED = "EM was interrupted; the best parameters so far were kept."
+
+
+@dataclass(frozen=True)
+class EMOptions:
+    """When to stop, and whether to accelerate.
+
+    Parameters
+    ----------
+    tol : float
+        Stop when the log likelihood per row that is left to gain is estimated
+        to be below this. 0 means never.
+    max_iter : int
+        Largest number of EM iterations.
+    accelerate : bool
+    """
+
+    tol: float = 1e-6
+    max_iter: int = 1000
+    accelerate: bool = True
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """One run of EM, from its start to where it has got.
+
+    Parameters
+    ----------
+    start : Mixture
+    mstep : MStep
+    options : EMOptions
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The best parameters so far; `log_likelihood` belongs to them.
+    statistics : SufficientStats or None
+        The E-step's result at `mixture`.
+    history : list of float
+        Mean log likelihood per row: first of the start, then after each iteration.
+    gap : float
+        Estimate of what is left to gain, per row.
+    collapsed : array of shape (K,)
+        Components whose covariance stands at the floor.
+    """
+
+    start: Mixture
+    mstep: MStep
+    options: EMOptions = field(default_factory=EMOptions)
+
+    def __post_init__(self) -> None:
+        self.mixture = self.start
+        self.statistics: SufficientStats | None = None
+        self.history: list[float] = []
+        self.status = Status.RUNNING
+        self.gap = np.inf
+        self.collapsed: NDArray[np.bool_] = np.zeros(self.start.n_components, dtype=bool)
+        self._proposal = Update(self.start, self.collapsed)
+        self._extrapolated = False
+        self._accelerator = Anderson() if self.options.accelerate else None
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done: passes after the one that evaluated the start."""
+        return max(0, len(self.history) - 1)
+
+    @property
+    def log_likelihood(self) -> float:
+        """Mean log likelihood per row of `mixture`."""
+        return self.history[-1] if self.history else -np.inf
+
+    @property
+    def forms(self) -> QuadraticForms:
+        """Where the next pass has to evaluate."""
+        return self._proposal.mixture.forms
+
+    def absorb(self, statistics: SufficientStats) -> None:
+        """Take the statistics of a pass at `forms`, and decide what comes next."""
+        log_likelihood = statistics.log_likelihood / statistics.total_weight
+        slack = ROUNDING * (1.0 + abs(self.log_likelihood)) if self.history else 0.0
+        if self._extrapolated and not log_likelihood >= self.log_likelihood - slack:
+            self._reject()
+        else:
+            self._accept(statistics, log_likelihood)
+        if self.status is Status.RUNNING and self.n_iter >= self.options.max_iter:
+            self.status = Status.MAX_ITERATIONS
+
+    def _accept(self, statistics: SufficientStats, log_likelihood: float) -> None:
+        self.mixture, self.collapsed = self._proposal.mixture, self._proposal.collapsed
+        self.statistics = statistics
+        self.history.append(log_likelihood)
+        self.gap = remaining_gain(self.history)
+        if self.gap < self.options.tol:
+            self.status = Status.CONVERGED
+            return
+        plain = self.mstep(statistics, self.mixture)
+        self._propose(plain, self._accelerator and self._accelerator.propose(statistics))
+
+    def _propose(self, plain: Update, target: SufficientStats | None) -> None:
+        """Go to the extrapolated statistics' M-step if that is a sound mixture, else to the plain one."""
+        self._proposal, self._extrapolated = plain, False
+        if target is None:
+            return
+        update = self.mstep(target, self.mixture)
+        if np.any(update.collapsed & ~plain.collapsed):
+            assert self._accelerator is not None
+            self._accelerator.reset()
+            return
+        self._proposal, self._extrapolated = update, True
+
+    def _reject(self) -> None:
+        """Back to the plain EM step from the best parameters; forget what led astray."""
+        assert self.statistics is not None and self._accelerator is not None
+        self.history.append(self.log_likelihood)
+        self._accelerator.reset()
+        self._accelerator.propose(self.statistics)
+        self._proposal, self._extrapolated = self.mstep(self.statistics, self.mixture), False
+
+
+def remaining_gain(history: Sequence[float]) -> float:
+    """Aitken's estimate of the log likelihood still to gain (Boehning et al. 1994, section 3).
+
+    With increments shrinking by the rate a, the rest of the geometric series is
+    ``a / (1 - a)`` times the last increment. The larger of the last two
+    estimates counts, because a single small step is often luck.
+    """
+    if len(history) < 4:
+        return np.inf
+    increments = np.maximum(np.diff(history[-4:]), 0.0)
+    floor = 4 * np.finfo(np.float64).eps * (1.0 + abs(history[-1]))
+    if np.all(increments <= floor):
+        return 0.0
+    estimates = []
+    for before, after in zip(increments[:-1], increments[1:], strict=True):
+        rate = after / before if before > floor else 0.5
+        estimates.append(after * rate / (1 - rate) if rate < 1 else np.inf)
+    return float(max(estimates))
+
+
+def run(
+    engine: Engine,
+    trajectories: Sequence[Trajectory],
+    on_pass: Callable[[Sequence[Trajectory]], None] | None = None,
+) -> None:
+    """Run EM on all trajectories together until each has ended.
+
+    Parameters
+    ----------
+    engine : Engine
+    trajectories : sequence of Trajectory
+        Of covariance models of one shape.
+    on_pass : callable, optional
+        Called after each pass, for progress and checkpoints. A KeyboardInterrupt
+        ends the runs and is raised again with every trajectory in a sound state.
+    """
+    active = [one for one in trajectories if one.status is Status.RUNNING]
+    try:
+        while active:
+            for one, statistics in zip(active, engine.reduce([one.forms for one in active]), strict=True):
+                one.absorb(statistics)
+            if on_pass is not None:
+                on_pass(trajectories)
+            active = [one for one in active if one.status is Status.RUNNING]
+    except KeyboardInterrupt:
+        for one in active:
+            one.status = Status.INTERRUPTED
+        raise

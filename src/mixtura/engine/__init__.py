@@ -1,0 +1,58 @@
+"""Engines: a rack of ways to take the E-step's sum. Found by name; ``auto`` takes the fastest there is."""
+
+from __future__ import annotations
+
+import warnings
+
+from mixtura.engine.engine import Engine, RowOutput
+from mixtura.engine.numpy import NumpyEngine
+from mixtura.source import Source
+from mixtura.standardization import Standardization
+
+__all__ = ["ENGINES", "Engine", "RowOutput", "create_engine", "native_available"]
+
+ENGINES = ("auto", "native", "numpy")
+
+_said_once = False
+
+
+def native_available() -> bool:
+    """Whether the compiled kernel is installed and this processor can run it."""
+    try:
+        from mixtura import _native
+    except ImportError:
+        return False
+    return bool(_native.levels())
+
+
+def create_engine(
+    name: str, source: Source, standardization: Standardization, threads: int | None = None
+) -> Engine:
+    """The engine of that name over a source.
+
+    Raises
+    ------
+    ValueError
+        If there is no such engine.
+    ImportError
+        If ``native`` is asked for and was not built.
+    """
+    global _said_once
+    if name not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")
+    if name == "numpy":
+        return NumpyEngine(source, standardization)
+    if native_available():
+        from mixtura.engine.native import NativeEngine
+
+        return NativeEngine(source, standardization, threads)
+    if name == "native":
+        raise ImportError("the native engine was not built; install a C++20 compiler and reinstall mixtura")
+    if not _said_once:
+        _said_once = True
+        warnings.warn(
+            "mixtura uses its NumPy engine, several times slower than the native one, which was not built; "
+            "install a C++20 compiler and reinstall mixtura to get it",
+            stacklevel=2,
+        )
+    return NumpyEngine(source, standardization)

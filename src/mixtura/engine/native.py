@@ -1,0 +1,174 @@
+"""The native engine: a compiled kernel per block, a thread pool over blocks.
+
+The kernel is single-threaded and releases the GIL. Block boundaries depend on
+the number of rows alone and partial sums are merged in block order, so results
+are bitwise the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura import _native
+from mixtura.engine.engine import RowOutput
+from mixtura.quadratic import QuadraticForms, stack
+from mixtura.source import Block, Source
+from mixtura.standardization import Standardization
+from mixtura.suffstats import SufficientStats
+
+__all__ = ["NativeEngine", "instruction_set", "thread_count"]
+
+LEVEL_VARIABLE = "MIXTURA_SIMD"
+
+#: Largest tolerated bound on a log density's error before the centred form is used.
+ERROR_TOLERANCE = 1e-8
+QUADRATIC, CENTRED = 0, 1
+
+#: Fewer multiplications than this in a pass are done before a thread has started.
+THREADED_WORK = 2_000_000
+
+
+def instruction_set() -> str:
+    """The best instruction set that this processor has, or the one that MIXTURA_SIMD names.
+
+    Raises
+    ------
+    ValueError
+        If MIXTURA_SIMD names one that this build or processor has not.
+    """
+    levels = _native.levels()
+    forced = os.environ.get(LEVEL_VARIABLE)
+    if not forced:
+        return str(levels[0])
+    if forced not in levels:
+        raise ValueError(f"{LEVEL_VARIABLE}={forced!r} is not one of {', '.join(levels)}")
+    return forced
+
+
+def thread_count(threads: int | None = None) -> int:
+    """Threads to use: as asked, else the processors this process may use, at most OMP_NUM_THREADS."""
+    if threads is not None:
+        return max(1, threads)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(available, int(limit)) if limit.isdigit() and int(limit) > 0 else available
+
+
+@lru_cache(maxsize=8)
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """One pool a size and process: a forked child must not wait for its parent's threads."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
+
+
+class NativeEngine:
+    """Sums over the blocks of a source by the compiled kernel.
+
+    Parameters
+    ----------
+    source : Source
+    standardization : Standardization
+    threads : int, optional
+        Default: see `thread_count`.
+    """
+
+    def __init__(self, source: Source, standardization: Standardization, threads: int | None = None) -> None:
+        self._source = source
+        self._shift = np.ascontiguousarray(standardization.shift, dtype=np.float64)
+        self._inverse_scale = np.ascontiguousarray(1.0 / standardization.scale)
+        self._threads = thread_count(threads)
+        self._level = instruction_set()
+
+    def _kernel(self, forms: Sequence[QuadraticForms]) -> tuple[Any, int]:
+        """The compiled kernel for these forms, and which of its two arithmetics it uses."""
+        const, center, whitener = stack(forms)
+        groups = np.cumsum([0, *(form.n_components for form in forms)], dtype=np.int64)
+        exact = max(form.error_bound() for form in forms) > ERROR_TOLERANCE
+        arithmetic = CENTRED if exact else QUADRATIC
+        kernel = _native.Kernel(
+            forms[0].shape.code,
+            arithmetic,
+            const,
+            center,
+            whitener,
+            groups,
+            self._shift,
+            self._inverse_scale,
+            self._level,
+        )
+        return kernel, arithmetic
+
+    def _each_block(self, work: Callable[[Block], Any], n_products: int) -> Iterable[Any]:
+        """Results of ``work`` in block order, computed by the pool if there is enough to do."""
+        blocks = self._source.blocks()
+        if self._threads == 1 or self._source.n_rows * n_products < THREADED_WORK:
+            return map(work, blocks)
+        return _pool(self._threads, os.getpid()).map(work, blocks)
+
+    def _products(self, forms: Sequence[QuadraticForms]) -> int:
+        return sum(form.whitener.size + 20 * form.n_components for form in forms)
+
+    def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
+        """See `Engine.reduce`."""
+        kernel, arithmetic = self._kernel(forms)
+
+        def partial(block: Block) -> NDArray[np.float64]:
+            packed = np.empty(kernel.packed_size)
+            kernel.reduce(block.rows, block.weights, packed)
+            return packed
+
+        total = np.zeros(kernel.packed_size)
+        for packed in self._each_block(partial, self._products(forms)):
+            total += packed
+        return self._unpack(kernel.unpack(total), forms, arithmetic)
+
+    def _unpack(
+        self, sums: tuple[Any, Any, Any, Any], forms: Sequence[QuadraticForms], arithmetic: int
+    ) -> list[SufficientStats]:
+        count, first, second, log_likelihood = sums
+        statistics = []
+        start = 0
+        for g, form in enumerate(forms):
+            part = slice(start, start + form.n_components)
+            start = part.stop
+            statistics.append(
+                SufficientStats(
+                    count[part],
+                    first[part],
+                    second[g] if form.shape.shared else second[part],
+                    form.center if arithmetic == CENTRED else _origin(*form.center.shape),
+                    float(log_likelihood[g]),
+                    self._source.total_weight,
+                    form.shape,
+                )
+            )
+        return statistics
+
+    def map_rows(self, forms: QuadraticForms, output: RowOutput) -> NDArray[Any]:
+        """See `Engine.map_rows`."""
+        kernel, _ = self._kernel([forms])
+        n_rows = self._source.n_rows
+        width = forms.n_components if output is RowOutput.RESPONSIBILITIES else 1
+        result = np.empty((n_rows, width), dtype=np.int64 if output is RowOutput.LABELS else np.float64)
+
+        def fill(block: Block) -> None:
+            part = result[block.start : block.start + block.rows.shape[0]]
+            kernel.map_rows(block.rows, *(part if output is one else None for one in RowOutput))
+
+        for _ in self._each_block(fill, self._products([forms])):
+            pass
+        return result if output is RowOutput.RESPONSIBILITIES else result[:, 0]
+
+
+@lru_cache(maxsize=64)
+def _origin(n_components: int, n_features: int) -> NDArray[np.float64]:
+    """The zero reference, one object per shape so that statistics about it add without comparing."""
+    zero = np.zeros((n_components, n_features))
+    zero.flags.writeable = False
+    return zero

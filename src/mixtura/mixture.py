@@ -1,0 +1,226 @@
+"""Mixture: the parameters of a Gaussian mixture, and the distribution they define."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from mixtura.covariance import CovarianceModel, covariance_model
+from mixtura.quadratic import QuadraticForms, log_joint
+from mixtura.shape import Array, Shape
+
+__all__ = ["Mixture"]
+
+WEIGHT_TOLERANCE = 1e-8  # weights are renormalised; a larger gap than this is a mistake
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A Gaussian mixture distribution with K components in D dimensions.
+
+    A frozen value. Build one from outside with `Mixture.from_parameters`, which
+    checks everything, or take ``estimator.mixture_`` of a fitted estimator.
+
+    Parameters
+    ----------
+    weights : array of shape (K,)
+        Mixing proportions, on the simplex.
+    means : array of shape (K, D)
+    covariances : array
+        In the compact shape of the covariance model: (K, D, D) for "full",
+        (D, D) for "tied", (K, D) for "diag", (K,) for "spherical".
+    covariance_type : str
+        Name of the covariance model.
+
+    Examples
+    --------
+    >>> import mixtura
+    >>> mixture = mixtura.Mixture.from_parameters(
+    ...     weights=[0.5, 0.5], means=[[0.0], [4.0]], covariances=[1.0, 1.0],
+    ...     covariance_type="spherical")
+    >>> mixture.pdf([[0.0], [4.0]]).round(4).tolist()
+    [0.1995, 0.1995]
+    >>> mixture.n_parameters
+    5
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+    covariance_type: str = "full"
+
+    @classmethod
+    def from_parameters(
+        cls, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, covariance_type: str = "full"
+    ) -> Mixture:
+        """A checked mixture from anything that looks like arrays.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree, a number is not finite, weights are not on the
+            simplex, or a covariance is not symmetric positive definite; the
+            message names the component.
+        """
+        means_ = np.array(means, dtype=np.float64, ndmin=2)
+        mixture = cls(
+            np.array(weights, dtype=np.float64), means_, np.array(covariances, dtype=np.float64), covariance_type
+        )
+        mixture._check()
+        return cls(mixture.weights / mixture.weights.sum(), means_, mixture.covariances, covariance_type)
+
+    def _check(self) -> None:
+        if self.means.ndim != 2 or self.means.size == 0:
+            raise ValueError(f"means must have shape (K, D) with K, D >= 1; got {self.means.shape}")
+        expected = {
+            "weights": (self.n_components,),
+            "covariances": self.shape.array_shape(*self.means.shape),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(
+                    f"{name} must have shape {shape} for {self.n_components} components, {self.n_features} "
+                    f"features and covariance_type={self.covariance_type!r}; got {getattr(self, name).shape}"
+                )
+        for name in ("weights", "means", "covariances"):
+            if not np.all(np.isfinite(getattr(self, name))):
+                raise ValueError(f"{name} must be finite")
+        if np.any(self.weights < 0) or abs(self.weights.sum() - 1.0) > WEIGHT_TOLERANCE:
+            raise ValueError(f"weights must be >= 0 and sum to 1; they sum to {self.weights.sum():.10g}")
+        self._check_covariances()
+
+    def _check_covariances(self) -> None:
+        dense = self.dense_covariances
+        scale = np.abs(dense).max(axis=(1, 2), keepdims=True)
+        for k in np.flatnonzero(np.any(np.abs(dense - dense.swapaxes(1, 2)) > 1e-9 * scale, axis=(1, 2))):
+            raise ValueError(f"the covariance of component {k} is not symmetric")
+        for k in range(self.n_components):
+            try:
+                np.linalg.cholesky(dense[k])
+            except np.linalg.LinAlgError:
+                raise ValueError(f"the covariance of component {k} is not positive definite") from None
+
+    @property
+    def model(self) -> CovarianceModel:
+        """The covariance model that `covariance_type` names."""
+        return covariance_model(self.covariance_type)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of `covariances`."""
+        return self.model.shape
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return int(self.means.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return int(self.means.shape[1])
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters: K - 1 weights, K D means, and those of the covariances."""
+        k, d = self.means.shape
+        return (k - 1) + k * d + self.model.n_parameters(k, d)
+
+    @cached_property
+    def whitener(self) -> Array:
+        """U with U U^T = inv(covariance), in the covariances' shape.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If a covariance is not positive definite.
+        """
+        return self.shape.whiten(self.covariances)
+
+    @cached_property
+    def dense_covariances(self) -> Array:
+        """Covariances as (K, D, D), whatever the model."""
+        return self.shape.dense(self.covariances, self.n_components, self.n_features)
+
+    @cached_property
+    def forms(self) -> QuadraticForms:
+        """What an E-step needs: log w_k N(x; k) as one quadratic form a component."""
+        with np.errstate(divide="ignore"):
+            const = np.log(self.weights) - 0.5 * self.n_features * np.log(2 * np.pi)
+        const = const + self.shape.log_determinant(self.whitener, self.n_features)
+        return QuadraticForms(const, self.means, self.whitener, self.shape)
+
+    def logpdf(self, rows: ArrayLike) -> Array:
+        """Log density at each row: (n,) for (n, D) rows.
+
+        Examples
+        --------
+        >>> from mixtura import Mixture
+        >>> standard = Mixture.from_parameters([1.0], [[0.0, 0.0]], [1.0], "spherical")
+        >>> standard.logpdf([[0.0, 0.0]]).round(6).tolist()
+        [-1.837877]
+        """
+        return np.asarray(logsumexp(log_joint(self.forms, self._rows(rows)), axis=1))
+
+    def pdf(self, rows: ArrayLike) -> Array:
+        """Density at each row: (n,) for (n, D) rows."""
+        return np.exp(self.logpdf(rows))
+
+    def rvs(
+        self, size: int = 1, random_state: int | np.random.Generator | np.random.RandomState | None = None
+    ) -> tuple[Array, NDArray[np.intp]]:
+        """Draw rows, with the component each came from.
+
+        Parameters
+        ----------
+        size : int
+            Number of rows.
+        random_state : int, Generator, RandomState or None
+
+        Returns
+        -------
+        rows : array of shape (size, D)
+            Grouped by component, as scikit-learn's ``sample`` returns them.
+        components : array of shape (size,)
+        """
+        rng = random_state if hasattr(random_state, "multinomial") else np.random.default_rng(random_state)  # type: ignore[arg-type]
+        counts = rng.multinomial(size, self.weights / self.weights.sum())  # type: ignore[union-attr]
+        factors = np.linalg.cholesky(self.dense_covariances)
+        noise = rng.standard_normal((size, self.n_features))  # type: ignore[union-attr]
+        components = np.repeat(np.arange(self.n_components), counts)
+        rows = np.empty_like(noise)
+        for k in np.flatnonzero(counts):
+            chosen = components == k
+            rows[chosen] = self.means[k] + noise[chosen] @ factors[k].T
+        return rows, components
+
+    def affine(self, scale: Array, shift: Array) -> Mixture:
+        """The distribution of ``x * scale + shift`` where x has this one (scale and shift: (D,))."""
+        return Mixture(
+            self.weights,
+            self.means * scale + shift,
+            self.shape.rescale(self.covariances, scale),
+            self.covariance_type,
+        )
+
+    def take(self, components: Sequence[int] | NDArray[np.intp]) -> Mixture:
+        """The same mixture with its components selected or reordered; weights renormalised."""
+        chosen = np.asarray(components, dtype=np.intp)
+        weights = self.weights[chosen]
+        return Mixture(
+            weights / weights.sum(),
+            self.means[chosen],
+            self.shape.take(self.covariances, chosen),
+            self.covariance_type,
+        )
+
+    def _rows(self, rows: ArrayLike) -> Array:
+        data = np.asarray(rows, dtype=np.float64)
+        if data.ndim != 2 or data.shape[1] != self.n_features:
+            raise ValueError(f"rows must have shape (n, {self.n_features}); got {data.shape}")
+        return data

@@ -1,0 +1,93 @@
+"""The M-step: sufficient statistics and a covariance model in, a mixture out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.covariance import CovarianceModel, covariance_model
+from mixtura.mixture import Mixture
+from mixtura.shape import Array
+from mixtura.suffstats import SufficientStats
+
+__all__ = ["MStep", "Update"]
+
+#: A component lighter than this share of the total weight keeps its place: its mean is noise.
+NEGLIGIBLE_SHARE = 1e-14
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """What an M-step returns: the mixture, and which components had to be floored (K,)."""
+
+    mixture: Mixture
+    collapsed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MStep:
+    """The maximiser of the expected log likelihood under one covariance model.
+
+    Parameters
+    ----------
+    covariance_type : str
+    floor : float
+        Smallest eigenvalue that a covariance may have, in standardised
+        coordinates: a fraction of each feature's variance.
+
+    Notes
+    -----
+    weights = count / sum(count), means = first / count, and covariances by the
+    model's ``solve`` on the scatter about the means (Dempster, Laird and Rubin
+    1977; Celeux and Govaert 1995). A component that has collapsed onto too few
+    rows is held at the floor, which keeps the likelihood bounded.
+    """
+
+    covariance_type: str = "full"
+    floor: float = 1e-6
+
+    @property
+    def model(self) -> CovarianceModel:
+        """The covariance model."""
+        return covariance_model(self.covariance_type)
+
+    def __call__(self, statistics: SufficientStats, previous: Mixture | None = None) -> Update:
+        """The mixture that maximises the expected log likelihood behind the statistics."""
+        model = self.model
+        total = statistics.count.sum()
+        count = np.maximum(statistics.count, total * NEGLIGIBLE_SHARE)
+        covariances = model.solve(
+            count,
+            statistics.scatter(),
+            statistics.reference.shape[1],
+            None if previous is None else previous.covariances,
+        )
+        weights = statistics.count / total
+        mixture = Mixture(weights, statistics.mean(), covariances, self.covariance_type)
+        return self._floored(mixture)
+
+    def _floored(self, mixture: Mixture) -> Update:
+        """Hold eigenvalues at the floor; skip the eigenvalues where the whitener shows that none is below.
+
+        ``||U||_F^2 = trace(precision)`` bounds the largest eigenvalue of the precision.
+        """
+        shape, n_components = mixture.shape, mixture.n_components
+        fine = np.zeros(n_components, dtype=bool)
+        try:
+            norms = shape.squared_norm(mixture.whitener, mixture.n_features)
+            fine = np.broadcast_to(norms * self.floor <= 1.0, n_components)
+        except np.linalg.LinAlgError:
+            pass
+        if fine.all():
+            return Update(mixture, ~fine)
+        minimum = max(self.floor, float(np.finfo(np.float64).tiny) ** 0.5)
+        symmetric = mixture.covariances
+        floored = shape.floor(symmetric, minimum)
+        changed = floored != symmetric
+        collapsed = np.full(n_components, bool(changed.any()))
+        if not shape.shared:
+            collapsed = changed.reshape(n_components, -1).any(axis=1)
+        held = Mixture(mixture.weights, mixture.means, floored, self.covariance_type)
+        return Update(held, collapsed)

@@ -1,0 +1,79 @@
+"""QuadraticForms: all that an E-step needs to know of a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixtura.shape import Array, Shape
+
+__all__ = ["QuadraticForms", "log_joint", "stack"]
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticForms:
+    """One quadratic form per component, whatever distribution it came from.
+
+    The joint log density of component k at x is::
+
+        log w_k N(x; k) = const_k - 1/2 ||(x - center_k) @ whitener_k||^2
+
+    Attributes
+    ----------
+    const : array of shape (K,)
+        May be -inf for a component of no weight.
+    center : array of shape (K, D)
+    whitener : array of ``shape.array_shape(K, D)``
+        Upper triangular where dense.
+    shape : Shape
+        Shape of the whitener, and of the second moments to collect.
+    """
+
+    const: Array
+    center: Array
+    whitener: Array
+    shape: Shape
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.center.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return self.center.shape[1]
+
+    def error_bound(self) -> float:
+        """Bound on the rounding error of a log density computed from uncentred squares.
+
+        Expanding the square loses about ``eps * D * ||x||^2 * ||P_k||``; rows
+        that matter to component k have ``||x||^2`` about ``||center_k||^2 + D``
+        in standardised coordinates, and ``||whitener_k||_F^2`` bounds the
+        precision's norm. A fit uses the expanded form only while this is small.
+        """
+        reach = np.einsum("kd,kd->k", self.center, self.center) + self.n_features
+        norms = self.shape.squared_norm(self.whitener, self.n_features)
+        return float(np.finfo(np.float64).eps * self.n_features * np.max(reach * norms))
+
+
+def log_joint(forms: QuadraticForms, rows: Array) -> Array:
+    """log w_k N(x_r; k) for (n, D) rows: (n, K). The literal, centred evaluation."""
+    joint = np.empty((rows.shape[0], forms.n_components))
+    for k in range(forms.n_components):
+        whitened = forms.shape.project(rows - forms.center[k], forms.whitener, k)
+        joint[:, k] = forms.const[k] - 0.5 * np.einsum("nd,nd->n", whitened, whitened)
+    return joint
+
+
+def stack(forms: Sequence[QuadraticForms]) -> tuple[Array, Array, Array]:
+    """(const, center, whitener) of several mixtures of one shape, end to end along K.
+
+    A shared whitener stays one per mixture: (G, D, D).
+    """
+    const = np.concatenate([form.const for form in forms])
+    center = np.concatenate([form.center for form in forms])
+    join = np.stack if forms[0].shape.shared else np.concatenate
+    return const, center, join([form.whitener for form in forms])

@@ -1,0 +1,116 @@
+// The types that the level-independent code (planning, dispatch, bindings) and the kernels of each level share.
+// Plain data only: an inline function here would be compiled at every level, and the linker would keep any one of them.
+#pragma once
+
+#include <cstdint>
+
+namespace mixtura {
+
+enum class Shape { kFull, kTied, kDiagonal, kSpherical };
+
+// Quadratic: log densities are a matrix product with products of features, moments are about the origin.
+// Centred: (z - center) @ whitener computed literally, moments are about the centers.
+enum class Form { kQuadratic, kCentred };
+
+template <typename T>
+struct Array {
+  const T* data = nullptr;
+  std::int64_t count = 0;
+};
+
+// Rows as the caller stores them: unit stride within a row.
+struct Rows {
+  const void* data = nullptr;
+  bool is_float32 = false;
+  std::int64_t count = 0;
+  std::int64_t stride = 0;  // in elements
+};
+
+// A feature that is the product of two columns of a tile.
+struct Pair {
+  std::int32_t first, second;
+};
+
+// Register blocks of the two matrix products (see products.hpp). Offsets are in doubles, into the packed coefficients
+// and into the packed sums.
+struct OutputBlock {
+  std::int32_t begin, size, inputs;
+  std::int64_t offset;
+};
+struct MomentBlock {
+  std::int32_t left, left_size, right, right_size;
+  std::int64_t offset;
+};
+
+// A run of features that is built and used while it is in cache, with the blocks of one of the products over it.
+template <typename Block>
+struct Chunk {
+  std::int32_t begin, count;
+  bool norm;                                // its first feature is the squared norm of the row
+  Array<Pair> pairs;                        // then come products
+  std::int32_t linear_begin, linear_count;  // and last columns as they are
+  Array<Block> blocks;
+};
+
+// Offsets of the working arrays in a call's scratch memory, in doubles.
+struct Scratch {
+  std::int64_t rows, features, logs, weights, densities, shifted, weighted, counts, edge, size;
+};
+
+// All that a pass over rows needs. Built once per kernel by make_plan, read by any number of threads.
+struct Plan {
+  Shape shape;
+  Form form;
+  std::int32_t components, dimensions, groups;
+  std::int32_t width;         // vectors in a panel: the register blocks' extent along the rows
+  std::int32_t panels;        // panels in a tile
+  std::int32_t features;
+  std::int32_t panel_items;   // features stored per panel for the moments, padded to an odd number
+  bool keeps_features;        // all features of a tile fit in cache: built once, used by both products
+  Array<std::int64_t> group_offsets;
+  Array<double> shift, inverse_scale;
+  Array<double> constant, center;
+  Array<double> fallback;            // responsibilities of a row without any finite log density
+  Array<double> zeros;               // one per dimension
+  Array<Chunk<OutputBlock>> output_chunks;
+  Array<Chunk<MomentBlock>> moment_chunks;
+  Array<double> coefficients;        // of the output blocks
+  Array<double> scale;               // centred, diagonal and spherical: the whitener itself
+  // Products of vectors by a triangular whitener: y = z @ U.
+  Array<OutputBlock> whitening;
+  Array<double> whiteners;
+  std::int64_t whitener_stride;      // from one component's packed whitener to the next; 0 when shared
+  // Triangles of second moments, one per component or group (centred) or one in all (quadratic, tied).
+  Array<MomentBlock> triangle;
+  std::int64_t triangle_offset, triangle_size;
+  // Centred: each component's first moments; with diagonal and spherical whiteners second moments as well.
+  Array<MomentBlock> linear;
+  std::int64_t linear_offset, linear_size;
+  std::int64_t packed_size;
+  Scratch scratch;
+};
+
+struct MapTargets {
+  double* log_density = nullptr;        // (rows, groups)
+  double* responsibilities = nullptr;   // (rows, components)
+  std::int64_t* labels = nullptr;       // (rows, groups)
+};
+
+struct Summary {
+  double weight_sum;
+  double max_squared_norm;
+  std::int64_t first_nonfinite_row;  // -1 when all are finite
+};
+
+// One instruction-set level. `scratch` is aligned to 64 bytes; the results depend on the rows and the plan alone.
+struct Level {
+  const char* name;
+  int lanes;
+  int vector_registers;
+  void (*reduce)(const Plan& plan, const Rows& rows, const double* weights, double* packed, double* scratch);
+  void (*map_rows)(const Plan& plan, const Rows& rows, const MapTargets& targets, double* scratch);
+  Summary (*moments)(const Rows& rows, const double* weights, const double* shift, const double* inverse_scale,
+                     std::int32_t dimensions, double* sums, double* squares, double* scratch);
+};
+
+}  // namespace mixtura

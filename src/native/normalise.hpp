@@ -1,0 +1,90 @@
+// From log densities to responsibilities: one log-sum-exp per group of components and row.
+#pragma once
+
+#include "kernel.hpp"
+#include "simd.hpp"
+
+namespace mixtura::MIXTURA_LEVEL {
+namespace {
+
+// Sub vectors of rows of one group. Where no component has a finite log density (far outside floating-point range) the
+// row is spread evenly over the group's components that are not dead, and its log density is -inf.
+template <int Width, int Sub>
+void normalise_group(Vector* logs, std::int64_t count, const double* fallback, const Vector* weights, Vector* counts,
+                     Vector* density) {
+  Vector largest[Sub], sum[Sub], factor[Sub];
+  MIXTURA_UNROLL
+  for (int v = 0; v < Sub; ++v) largest[v] = broadcast(-kInfinity), sum[v] = Vector{};
+  for (std::int64_t k = 0; k < count; ++k)
+    MIXTURA_UNROLL
+    for (int v = 0; v < Sub; ++v) largest[v] = maximum(logs[k * Width + v], largest[v]);
+  for (std::int64_t k = 0; k < count; ++k)
+    MIXTURA_UNROLL
+    for (int v = 0; v < Sub; ++v) {
+      const Vector share = exponential(logs[k * Width + v] - largest[v]);
+      logs[k * Width + v] = share;
+      sum[v] += share;
+    }
+  Mask lost[Sub];
+  Mask any_lost = {};
+  MIXTURA_UNROLL
+  for (int v = 0; v < Sub; ++v) {
+    lost[v] = ~((largest[v] > -kInfinity) & (largest[v] < kInfinity));
+    any_lost |= lost[v];
+    factor[v] = lost[v] ? Vector{} : weights[v] / sum[v];
+    density[v] = lost[v] ? broadcast(-kInfinity) : largest[v] + logarithm(sum[v]);
+  }
+  if (__builtin_expect(any(any_lost), 0)) {
+    for (std::int64_t k = 0; k < count; ++k)
+      for (int v = 0; v < Sub; ++v)
+        logs[k * Width + v] = lost[v] ? broadcast(fallback[k]) : logs[k * Width + v];
+    for (int v = 0; v < Sub; ++v) factor[v] = lost[v] ? weights[v] : factor[v];
+  }
+  for (std::int64_t k = 0; k < count; ++k) {
+    Vector total = counts[k];
+    MIXTURA_UNROLL
+    for (int v = 0; v < Sub; ++v) {
+      const Vector responsibility = logs[k * Width + v] * factor[v];
+      logs[k * Width + v] = responsibility;
+      total += responsibility;
+    }
+    counts[k] = total;
+  }
+}
+
+// A panel of log densities, component after component, becomes responsibilities times the row weights. `counts` gathers
+// their sums, lane by lane; `density` receives the groups' log densities.
+template <int Width>
+void normalise(const Plan& plan, Vector* logs, const Vector* weights, Vector* counts, Vector* density) {
+  constexpr int kSub = Width <= 4 ? Width : Width / 2;
+  for (std::int64_t g = 0; g < plan.groups; ++g) {
+    const std::int64_t begin = plan.group_offsets.data[g];
+    const std::int64_t count = plan.group_offsets.data[g + 1] - begin;
+    for (int v = 0; v < Width; v += kSub)
+      normalise_group<Width, kSub>(logs + begin * Width + v, count, plan.fallback.data + begin, weights + v,
+                                   counts + begin, density + g * Width + v);
+  }
+}
+
+// Labels: the first of the largest log densities of each group, counted from the group's first component.
+template <int Width>
+void label_panel(const Plan& plan, const Vector* logs, Mask* labels) {
+  for (std::int64_t g = 0; g < plan.groups; ++g) {
+    const std::int64_t begin = plan.group_offsets.data[g];
+    const std::int64_t count = plan.group_offsets.data[g + 1] - begin;
+    for (int v = 0; v < Width; ++v) {
+      Vector largest = broadcast(-kInfinity);
+      Mask label = {};
+      for (std::int64_t k = 0; k < count; ++k) {
+        const Vector value = logs[(begin + k) * Width + v];
+        const Mask larger = value > largest;
+        largest = larger ? value : largest;
+        label = larger ? Mask{} + k : label;
+      }
+      labels[g * Width + v] = label;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mixtura::MIXTURA_LEVEL

@@ -1,0 +1,350 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace mixtura {
+namespace {
+
+constexpr std::int64_t kTileRows = 192;                 // a multiple of 24 vectors at every level
+constexpr std::int64_t kPanelBytes = 20 * 1024;         // of features, to stay in the first-level cache
+constexpr std::int64_t kKeptBytes = 512 * 1024;         // of a tile's features, to stay in the second-level cache
+constexpr std::int64_t kMomentFeatures = 96;            // of a chunk of the moments, where features are not kept
+
+struct Range {
+  std::int64_t begin, size;
+};
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return ceil_div(value, multiple) * multiple; }
+
+// Nearly equal parts, none larger than `largest`.
+std::vector<Range> split(std::int64_t count, std::int64_t largest) {
+  const std::int64_t parts = ceil_div(count, largest);
+  std::vector<Range> ranges;
+  for (std::int64_t i = 0; i < parts; ++i) {
+    const std::int64_t begin = i * count / parts;
+    ranges.push_back({begin, (i + 1) * count / parts - begin});
+  }
+  return ranges;
+}
+
+template <typename T>
+Array<T> view(const std::vector<T>& values) {
+  return {values.data(), static_cast<std::int64_t>(values.size())};
+}
+
+}  // namespace
+
+Planner::Planner(Model model, const Level& level)
+    : model_(std::move(model)), lanes_(level.lanes), registers_(level.vector_registers) {
+  plan_.shape = model_.shape;
+  plan_.form = model_.form;
+  plan_.components = static_cast<std::int32_t>(model_.components);
+  plan_.dimensions = static_cast<std::int32_t>(model_.dimensions);
+  plan_.groups = static_cast<std::int32_t>(model_.group_count());
+  choose_width(level);
+  constant_ = model_.constant;
+  if (quadratic()) {
+    choose_chunks();
+    pack_coefficients();
+  }
+  if (matrix() && (!quadratic() || model_.shape == Shape::kTied)) pack_whiteners();
+  find_fallback();
+  place_sums();
+  place_scratch(level);
+  point();
+}
+
+// The width that needs the fewest loads for a multiplication in the product that yields log densities.
+void Planner::choose_width(const Level& level) {
+  const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
+  const std::int64_t outputs = quadratic() || !matrix() ? model_.components : model_.dimensions;
+  double best = 1e300;
+  for (const int width : {3, 4, 6, 8}) {
+    const std::int64_t largest = std::min<std::int64_t>(accumulators / width, 8);
+    if (largest == 0) continue;
+    const double blocks = static_cast<double>(ceil_div(outputs, largest));
+    const double loads = blocks / static_cast<double>(outputs) + 1.0 / width;
+    if (loads < best) {
+      best = loads;
+      plan_.width = width;
+    }
+  }
+  plan_.panels = static_cast<std::int32_t>(kTileRows / level.lanes / plan_.width);
+}
+
+std::vector<Pair> Planner::all_pairs() const {
+  const auto dimensions = static_cast<std::int32_t>(model_.dimensions);
+  std::vector<Pair> pairs;
+  for (std::int32_t i = 0; i < dimensions; ++i) {
+    if (model_.shape == Shape::kDiagonal) pairs.push_back({i, i});
+    if (model_.shape == Shape::kFull)
+      for (std::int32_t j = i; j < dimensions; ++j) pairs.push_back({i, j});
+  }
+  return pairs;
+}
+
+// The chunk of features [begin, begin + count), in the order norm, products, columns.
+template <typename Block>
+Planner::ChunkParts<Block> Planner::cut(const std::vector<Pair>& pairs, std::int64_t begin, std::int64_t count) const {
+  const bool norm = model_.shape == Shape::kSpherical;
+  const auto products = static_cast<std::int64_t>(pairs.size());
+  const std::int64_t end = begin + count;
+  const std::int64_t first = std::clamp<std::int64_t>(begin - norm, 0, products);
+  const std::int64_t last = std::clamp<std::int64_t>(end - norm, 0, products);
+  const std::int64_t linear = std::max<std::int64_t>(begin - norm - products, 0);
+  return {begin,  count, norm && begin == 0, {pairs.begin() + first, pairs.begin() + last},
+          linear, std::max<std::int64_t>(end - norm - products, 0) - linear, {}};
+}
+
+template <typename Block>
+Chunk<Block> Planner::ChunkParts<Block>::view() const {
+  return {static_cast<std::int32_t>(begin),        static_cast<std::int32_t>(count),        norm,
+          mixtura::view(pairs),                    static_cast<std::int32_t>(linear_begin),
+          static_cast<std::int32_t>(linear_count), mixtura::view(blocks)};
+}
+
+// Left and right sizes fill the accumulators; left sizes that divide the components evenly come first.
+std::vector<MomentBlock> Planner::moment_blocks(std::int64_t left, std::int64_t right_count, bool triangle,
+                                                std::int64_t& offset) const {
+  const bool many = registers_ == 32;
+  const std::int64_t wide = many ? 5 : 4, narrow = many ? 4 : 3;
+  std::int64_t largest = left % wide == 0 ? wide : narrow;
+  largest = std::min(largest, left);
+  const std::int64_t widest = many ? (largest <= 3 ? 8 : 26 / largest) : (largest == 1 ? 8 : 12 / largest);
+  const std::vector<Range> rights = split(right_count, widest);
+  std::vector<MomentBlock> blocks;
+  // Some rows of the left side stay in the first-level cache while the right side passes by.
+  constexpr std::size_t kTogether = 2;
+  const std::vector<Range> lefts = split(left, largest);
+  for (std::size_t first = 0; first < lefts.size(); first += kTogether)
+    for (const Range& right : rights)
+      for (std::size_t i = first; i < std::min(first + kTogether, lefts.size()); ++i) {
+        if (triangle && right.begin + right.size <= lefts[i].begin) continue;
+        blocks.push_back({static_cast<std::int32_t>(lefts[i].begin), static_cast<std::int32_t>(lefts[i].size),
+                          static_cast<std::int32_t>(right.begin), static_cast<std::int32_t>(right.size),
+                          offset});
+        offset += round_up(lefts[i].size * right.size, lanes_);
+      }
+  return blocks;
+}
+
+// Chunks of the product that yields log densities keep a panel in the first-level cache. Those of the moments keep a tile
+// in the second-level cache.
+void Planner::choose_chunks() {
+  const std::vector<Pair> pairs = all_pairs();
+  const std::int64_t features =
+      static_cast<std::int64_t>(pairs.size()) + model_.dimensions + (model_.shape == Shape::kSpherical);
+  plan_.features = static_cast<std::int32_t>(features);
+  const std::int64_t largest = std::max<std::int64_t>(24, kPanelBytes / (8 * lanes_ * plan_.width));
+  for (const Range& range : split(features, largest)) {
+    output_parts_.push_back(cut<OutputBlock>(pairs, range.begin, range.size));
+    output_features_ = std::max(output_features_, range.size);
+  }
+  const bool tied = model_.shape == Shape::kTied;
+  if (tied) output_features_ = features;
+  plan_.keeps_features = !tied && features * kTileRows * 8 <= kKeptBytes;
+  const std::int64_t step = tied || plan_.keeps_features ? features : kMomentFeatures;
+  for (std::int64_t begin = 0; begin < features; begin += step)
+    moment_parts_.push_back(cut<MomentBlock>(pairs, begin, std::min(step, features - begin)));
+  plan_.panel_items = static_cast<std::int32_t>(std::min(step, features) | 1);
+}
+
+void Planner::pack_coefficients() {
+  const std::vector<double> dense = quadratic_coefficients();
+  const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
+  const std::vector<Range> outputs = split(model_.components, std::min<std::int64_t>(accumulators / plan_.width, 8));
+  coefficients_.reserve(dense.size());
+  for (auto& chunk : output_parts_)
+    for (const Range& output : outputs) {
+      chunk.blocks.push_back({static_cast<std::int32_t>(output.begin), static_cast<std::int32_t>(output.size),
+                              static_cast<std::int32_t>(chunk.count), static_cast<std::int64_t>(coefficients_.size())});
+      for (std::int64_t f = chunk.begin; f < chunk.begin + chunk.count; ++f)
+        for (std::int64_t k = output.begin; k < output.begin + output.size; ++k)
+          coefficients_.push_back(dense[k * plan_.features + f]);
+    }
+}
+
+std::vector<double> Planner::quadratic_coefficients() {
+  std::vector<double> coefficients(model_.components * plan_.features);
+  if (model_.shape == Shape::kFull)
+    full_coefficients(coefficients);
+  else if (model_.shape == Shape::kTied)
+    tied_coefficients(coefficients);
+  else
+    separable_coefficients(coefficients);
+  return coefficients;
+}
+
+// Features z_i z_j (i <= j) and z_i with coefficients from the precision P = U U^T.
+void Planner::full_coefficients(std::vector<double>& coefficients) {
+  const std::int64_t dimensions = model_.dimensions;
+  std::vector<double> transposed(dimensions * dimensions), precision(dimensions), linear(dimensions);
+  for (std::int64_t k = 0; k < model_.components; ++k) {
+    const double* whitener = model_.whitener.data() + k * dimensions * dimensions;
+    const double* center = model_.center.data() + k * dimensions;
+    double* out = coefficients.data() + k * plan_.features;
+    for (std::int64_t i = 0; i < dimensions; ++i)
+      for (std::int64_t j = i; j < dimensions; ++j) transposed[j * dimensions + i] = whitener[i * dimensions + j];
+    std::fill(linear.begin(), linear.end(), 0.0);
+    for (std::int64_t i = 0; i < dimensions; ++i) {
+      std::fill(precision.begin() + i, precision.end(), 0.0);
+      for (std::int64_t m = i; m < dimensions; ++m)
+        for (std::int64_t j = i; j <= m; ++j)
+          precision[j] += whitener[i * dimensions + m] * transposed[m * dimensions + j];
+      *out++ = -0.5 * precision[i];
+      linear[i] += precision[i] * center[i];
+      for (std::int64_t j = i + 1; j < dimensions; ++j) {
+        *out++ = -precision[j];
+        linear[i] += precision[j] * center[j];
+        linear[j] += precision[j] * center[i];
+      }
+    }
+    double square = 0;
+    for (std::int64_t i = 0; i < dimensions; ++i) {
+      *out++ = linear[i];
+      square += linear[i] * center[i];
+    }
+    constant_[k] -= 0.5 * square;
+  }
+}
+
+// Features y = z @ U: what is quadratic in y is the same for all components.
+void Planner::tied_coefficients(std::vector<double>& coefficients) {
+  const std::int64_t dimensions = model_.dimensions;
+  for (std::int64_t k = 0; k < model_.components; ++k) {
+    double square = 0;
+    for (std::int64_t j = 0; j < dimensions; ++j) {
+      double value = 0;
+      for (std::int64_t i = 0; i <= j; ++i)
+        value += model_.center[k * dimensions + i] * model_.whitener[i * dimensions + j];
+      coefficients[k * dimensions + j] = value;
+      square += value * value;
+    }
+    constant_[k] -= 0.5 * square;
+  }
+}
+
+// Features z_i^2 or their sum, and z_i.
+void Planner::separable_coefficients(std::vector<double>& coefficients) {
+  const std::int64_t dimensions = model_.dimensions;
+  const bool diagonal = model_.shape == Shape::kDiagonal;
+  for (std::int64_t k = 0; k < model_.components; ++k) {
+    double* out = coefficients.data() + k * plan_.features;
+    double* linear = out + (diagonal ? dimensions : 1);
+    for (std::int64_t i = 0; i < dimensions; ++i) {
+      const double whitener = model_.whitener[diagonal ? k * dimensions + i : k];
+      const double precision = whitener * whitener, center = model_.center[k * dimensions + i];
+      out[diagonal ? i : 0] = -0.5 * precision;
+      linear[i] = precision * center;
+      constant_[k] -= 0.5 * precision * center * center;
+    }
+  }
+}
+
+// Upper triangular, so that a block of outputs needs no inputs past its own end.
+void Planner::pack_whiteners() {
+  const std::int64_t dimensions = model_.dimensions, accumulators = registers_ == 32 ? 24 : 12;
+  std::int64_t offset = 0;
+  for (const Range& range : split(dimensions, std::min<std::int64_t>(accumulators / plan_.width, 8))) {
+    const std::int64_t inputs = range.begin + range.size;
+    whitening_.push_back({static_cast<std::int32_t>(range.begin), static_cast<std::int32_t>(range.size),
+                          static_cast<std::int32_t>(inputs), offset});
+    offset += inputs * range.size;
+  }
+  const std::int64_t count = model_.shape == Shape::kTied ? 1 : model_.components;
+  plan_.whitener_stride = model_.shape == Shape::kTied ? 0 : offset;
+  whiteners_.resize(count * offset);
+  for (std::int64_t k = 0; k < count; ++k) {
+    const double* whitener = model_.whitener.data() + k * dimensions * dimensions;
+    for (const OutputBlock& block : whitening_)
+      for (std::int64_t i = 0; i < block.inputs; ++i)
+        for (std::int64_t o = 0; o < block.size; ++o)
+          whiteners_[k * offset + block.offset + i * block.size + o] =
+              i <= block.begin + o ? whitener[i * dimensions + block.begin + o] : 0.0;
+  }
+}
+
+void Planner::find_fallback() {
+  fallback_.assign(model_.components, 0.0);
+  for (std::int64_t g = 0; g < model_.group_count(); ++g) {
+    std::int64_t alive = 0;
+    for (std::int64_t k = model_.groups[g]; k < model_.groups[g + 1]; ++k) alive += std::isfinite(model_.constant[k]);
+    for (std::int64_t k = model_.groups[g]; k < model_.groups[g + 1]; ++k)
+      if (std::isfinite(model_.constant[k])) fallback_[k] = 1.0 / static_cast<double>(alive);
+  }
+}
+
+// Packed sums: counts, the groups' log likelihoods, then the moments block by block.
+void Planner::place_sums() {
+  std::int64_t offset = round_up(model_.components + model_.group_count(), 8);
+  if (quadratic()) {
+    for (auto& chunk : moment_parts_) chunk.blocks = moment_blocks(model_.components, chunk.count, false, offset);
+    plan_.triangle_offset = offset;
+    std::int64_t triangle = 0;
+    if (model_.shape == Shape::kTied)
+      triangle_ = moment_blocks(model_.dimensions, model_.dimensions, true, triangle);
+    plan_.packed_size = offset + triangle;
+    return;
+  }
+  plan_.linear_offset = offset;
+  if (matrix()) linear_ = moment_blocks(1, model_.dimensions, false, plan_.linear_size);
+  for (std::int64_t begin = 0; begin < model_.dimensions && !matrix(); begin += 4) {
+    linear_.push_back({0, 2, static_cast<std::int32_t>(begin), 4, plan_.linear_size});
+    plan_.linear_size += 8;
+  }
+  plan_.triangle_offset = offset + model_.components * plan_.linear_size;
+  if (matrix()) triangle_ = moment_blocks(model_.dimensions, model_.dimensions, true, plan_.triangle_size);
+  const std::int64_t triangles = model_.shape == Shape::kTied ? model_.group_count() : model_.components;
+  plan_.packed_size = plan_.triangle_offset + triangles * plan_.triangle_size;
+}
+
+void Planner::place_scratch(const Level& level) {
+  std::int64_t offset = 0;
+  const auto place = [&](std::int64_t doubles) {
+    const std::int64_t at = offset;
+    offset += round_up(doubles, 8);
+    return at;
+  };
+  const std::int64_t vectors = std::int64_t(plan_.panels) * plan_.width * level.lanes;
+  const bool needs_weighted = matrix() && (!quadratic() || model_.shape == Shape::kTied);
+  const std::int64_t row_items = model_.dimensions | 1;
+  Scratch& scratch = plan_.scratch;
+  scratch.rows = place(row_items * vectors);
+  const std::int64_t panel_vectors = std::int64_t(plan_.width) * level.lanes;
+  scratch.features =
+      place(quadratic() ? std::max(plan_.panel_items * vectors, output_features_ * panel_vectors) : 0);
+  scratch.logs = place((model_.components | 1) * vectors);
+  scratch.weights = place(vectors);
+  scratch.densities = place(model_.group_count() * plan_.width * level.lanes);
+  scratch.shifted = place(!quadratic() && matrix() ? row_items * vectors : 0);
+  scratch.weighted = place(needs_weighted ? row_items * vectors : 0);
+  scratch.counts = place((model_.components + model_.group_count()) * level.lanes);
+  scratch.edge = place(model_.dimensions * level.lanes);
+  scratch.size = offset;
+}
+
+void Planner::point() {
+  for (const auto& part : output_parts_) output_chunks_.push_back(part.view());
+  for (const auto& part : moment_parts_) moment_chunks_.push_back(part.view());
+  zeros_.assign(model_.dimensions, 0.0);
+  plan_.group_offsets = view(model_.groups);
+  plan_.shift = view(model_.shift);
+  plan_.inverse_scale = view(model_.inverse_scale);
+  plan_.constant = view(constant_);
+  plan_.fallback = view(fallback_);
+  plan_.zeros = view(zeros_);
+  plan_.center = view(model_.center);
+  plan_.coefficients = view(coefficients_);
+  plan_.scale = view(model_.whitener);
+  plan_.output_chunks = view(output_chunks_);
+  plan_.moment_chunks = view(moment_chunks_);
+  plan_.whitening = view(whitening_);
+  plan_.whiteners = view(whiteners_);
+  plan_.triangle = view(triangle_);
+  plan_.linear = view(linear_);
+}
+
+}  // namespace mixtura

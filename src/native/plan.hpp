@@ -1,0 +1,89 @@
+// From a mixture's quadratic forms to a plan for one level: features, coefficients, register blocks, packed sums.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernel.hpp"
+
+namespace mixtura {
+
+// log w_k N(z; k) = constant_k - 1/2 ||(z - center_k) @ whitener_k||^2 with z = (x - shift) * inverse_scale.
+struct Model {
+  Shape shape;
+  Form form;
+  std::int64_t components, dimensions;
+  std::vector<double> constant, center, whitener;
+  std::vector<std::int64_t> groups;  // offsets: one more than there are groups
+  std::vector<double> shift, inverse_scale;
+
+  std::int64_t group_count() const { return static_cast<std::int64_t>(groups.size()) - 1; }
+};
+
+struct Moments {
+  std::vector<double> count, first, second, log_likelihood;
+};
+
+// Owns what a Plan points to.
+class Planner {
+ public:
+  Planner(Model model, const Level& level);
+  Planner(const Planner&) = delete;
+  Planner& operator=(const Planner&) = delete;
+
+  const Model& model() const { return model_; }
+  const Plan& plan() const { return plan_; }
+  Moments unpack(const double* packed) const;
+
+ private:
+  template <typename Block>
+  struct ChunkParts {
+    std::int64_t begin, count;
+    bool norm;
+    std::vector<Pair> pairs;
+    std::int64_t linear_begin, linear_count;
+    std::vector<Block> blocks;
+
+    Chunk<Block> view() const;
+  };
+
+  bool quadratic() const { return model_.form == Form::kQuadratic; }
+  bool matrix() const { return model_.shape == Shape::kFull || model_.shape == Shape::kTied; }
+
+  void choose_width(const Level& level);
+  void choose_chunks();
+  void pack_coefficients();
+  void pack_whiteners();
+  void place_sums();
+  void place_scratch(const Level& level);
+  void point();
+
+  std::vector<Pair> all_pairs() const;
+  template <typename Block>
+  ChunkParts<Block> cut(const std::vector<Pair>& pairs, std::int64_t begin, std::int64_t count) const;
+  std::vector<double> quadratic_coefficients();
+  void full_coefficients(std::vector<double>& coefficients);
+  void tied_coefficients(std::vector<double>& coefficients);
+  void separable_coefficients(std::vector<double>& coefficients);
+  std::vector<MomentBlock> moment_blocks(std::int64_t left, std::int64_t right_count, bool triangle,
+                                         std::int64_t& offset) const;
+  void find_fallback();
+
+  void unpack_quadratic(const double* packed, Moments& moments) const;
+  void unpack_centred(const double* packed, Moments& moments) const;
+  void unpack_triangle(const double* packed, double* square) const;
+
+  Model model_;
+  Plan plan_ = {};
+  std::int64_t lanes_, registers_;
+  std::int64_t output_features_ = 0;  // the most of any chunk
+  std::vector<ChunkParts<OutputBlock>> output_parts_;
+  std::vector<ChunkParts<MomentBlock>> moment_parts_;
+  std::vector<Chunk<OutputBlock>> output_chunks_;
+  std::vector<Chunk<MomentBlock>> moment_chunks_;
+  std::vector<OutputBlock> whitening_;
+  std::vector<MomentBlock> triangle_, linear_;
+  std::vector<double> constant_, coefficients_, whiteners_, fallback_, zeros_;
+};
+
+}  // namespace mixtura
