@@ -1,0 +1,43 @@
+# Every command sets itself up in .venv; nothing but python3 (with venv), make and a C++20 compiler is needed.
+PYTHON ?= python3
+SEED ?= 0
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+
+demo: $(VENV)/demo.stamp ## fit Old Faithful; writes out/model.json, out/labels.csv and out/picture.png
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/test.stamp lint ## linter, types, tests and the examples in docstrings (SEED=0)
+	@echo "random seed: $(SEED)"
+	$(BIN)/python -m pytest --hypothesis-seed=$(SEED)
+	$(BIN)/python -m pytest --doctest-modules src/mixtura
+
+lint: $(VENV)/test.stamp ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/test.stamp ## time and compare; --readme puts the table into README.md
+	$(BIN)/python benchmarks/run.py
+
+clean: ## remove what the commands above made
+	rm -rf out build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests examples docs -name __pycache__ -type d -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Editable, so that only a change of the build or of the C++ needs a new install.
+$(VENV)/demo.stamp: $(BUILD_INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plot,cli]'
+	@touch $@
+
+$(VENV)/test.stamp: $(BUILD_INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	@touch $@ $(VENV)/demo.stamp
