@@ -1,0 +1,57 @@
+"""mixtura: Gaussian mixture models.
+
+One rule: an E-step is a sum over blocks of rows; an M-step is a function of that sum.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mixtura.em import Status as Status
+    from mixtura.estimators.base import CollapsedComponentWarning as CollapsedComponentWarning
+    from mixtura.estimators.base import ConstantFeatureWarning as ConstantFeatureWarning
+    from mixtura.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
+    from mixtura.mixture import Mixture as Mixture
+    from mixtura.persistence import ModelFileError as ModelFileError
+    from mixtura.persistence import load as load
+    from mixtura.persistence import save as save
+
+__version__ = "0.1.0"
+
+#: Where each public name lives; imported when first asked for, so that `import mixtura` is quick.
+_HOMES = {
+    "CollapsedComponentWarning": "mixtura.estimators.base",
+    "ConstantFeatureWarning": "mixtura.estimators.base",
+    "GaussianMixture": "mixtura.estimators.gaussian_mixture",
+    "Mixture": "mixtura.mixture",
+    "ModelFileError": "mixtura.persistence",
+    "Status": "mixtura.em",
+    "load": "mixtura.persistence",
+    "save": "mixtura.persistence",
+}
+
+__all__ = [
+    "CollapsedComponentWarning",
+    "ConstantFeatureWarning",
+    "GaussianMixture",
+    "Mixture",
+    "ModelFileError",
+    "Status",
+    "__version__",
+    "load",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'mixtura' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -70,11 +70,14 @@ class Anderson:
         if len(self._inputs) < 2:
             return None
         proposal = _unpack(self._extrapolate(), output)
-        if proposal is None:
-            self.reset()
-            return None
-        self._next_input = _pack(proposal)
+        if proposal is not None:
+            self._next_input = _pack(proposal)
         return proposal
+
+    def take_plain(self) -> None:
+        """Note that the caller went to the plain step instead of the last proposal."""
+        if self._outputs:
+            self._next_input = self._outputs[-1]
 
     def _extrapolate(self) -> Array:
         outputs = np.array(self._outputs)

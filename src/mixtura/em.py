@@ -26,6 +26,12 @@ __all__ = ["EMOptions", "Status", "Trajectory", "run"]
 #: An extrapolated point may lose this much, relative, to rounding before it counts as worse.
 ROUNDING = 1e-13
 
+#: Plain steps before the first extrapolation: far from an optimum EM's own path is the safer one.
+PLAIN_START = 10
+
+#: Consecutive plain steps whose increments have to confirm that little is left to gain.
+CONFIRMING_STEPS = 3
+
 
 class Status(Enum):
     """How a run ended; the values are sentences for users."""
@@ -96,6 +102,7 @@ class Trajectory:
         self._proposal = Update(self.start, self.collapsed)
         self._extrapolated = False
         self._accelerator = Anderson() if self.options.accelerate else None
+        self._plain_run = 0
 
     @property
     def n_iter(self) -> int:
@@ -127,22 +134,34 @@ class Trajectory:
         self.mixture, self.collapsed = self._proposal.mixture, self._proposal.collapsed
         self.statistics = statistics
         self.history.append(log_likelihood)
+        self._plain_run = 0 if self._extrapolated else self._plain_run + 1
         self.gap = remaining_gain(self.history)
-        if self.gap < self.options.tol:
+        if self.gap < self.options.tol and self._confirmed:
             self.status = Status.CONVERGED
             return
         plain = self.mstep(statistics, self.mixture)
         self._propose(plain, self._accelerator and self._accelerator.propose(statistics))
 
+    @property
+    def _confirmed(self) -> bool:
+        """Whether the estimate of the gap rests on plain EM steps alone.
+
+        Extrapolated steps shrink faster than EM's rate, so that a short one on a
+        plateau looks like the end; a few plain ones show the true rate.
+        """
+        return self._accelerator is None or self._plain_run > CONFIRMING_STEPS
+
     def _propose(self, plain: Update, target: SufficientStats | None) -> None:
         """Go to the extrapolated statistics' M-step if that is a sound mixture, else to the plain one."""
         self._proposal, self._extrapolated = plain, False
-        if target is None:
+        if target is None or self._accelerator is None:
+            return
+        if len(self.history) <= PLAIN_START or self.gap < self.options.tol:
+            self._accelerator.take_plain()
             return
         update = self.mstep(target, self.mixture)
         if np.any(update.collapsed & ~plain.collapsed):
-            assert self._accelerator is not None
-            self._accelerator.reset()
+            self._accelerator.take_plain()
             return
         self._proposal, self._extrapolated = update, True
 
@@ -150,6 +169,7 @@ class Trajectory:
         """Back to the plain EM step from the best parameters; forget what led astray."""
         assert self.statistics is not None and self._accelerator is not None
         self.history.append(self.log_likelihood)
+        self._plain_run = 0
         self._accelerator.reset()
         self._accelerator.propose(self.statistics)
         self._proposal, self._extrapolated = self.mstep(self.statistics, self.mixture), False

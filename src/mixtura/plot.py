@@ -160,7 +160,7 @@ class ClassificationDisplay:
         else:
             self._draw_plane(probability)
         if self.mixture.n_components <= 2 * len(PALETTE):
-            self.ax_.legend(frameon=False, fontsize="small")
+            self.ax_.legend(framealpha=0.8, edgecolor="none", markerscale=1.6, fontsize="small")
         return self
 
     def _draw_plane(self, probability: float) -> None:
@@ -297,8 +297,16 @@ class ModelSelectionDisplay:
         name, number = self.best_
         value = self._curves[name][list(self.n_components).index(number)]
         self.ax_.plot([number], [value], "o", ms=14, mfc="none", mec="0.25", mew=1.5)
-        text = f"{name}, {number} components" if name else f"{number} components"
-        self.ax_.annotate(text, (number, value), xytext=(10, -16), textcoords="offset points", color="0.25")
+        text = f"{name}, K = {number}" if name else f"K = {number}"
+        right = number > np.mean(self.n_components)  # there the text goes to the left, to stay inside
+        self.ax_.annotate(
+            text,
+            (number, value),
+            xytext=(-12 if right else 12, -14),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            color="0.25",
+        )
         self.ax_.margins(y=0.12)
 
 

@@ -91,6 +91,15 @@ class Shape(ABC):
         Rocci 2007, section 3).
         """
 
+    def precision(self, whitener: Array) -> Array:
+        """Precisions from whiteners: U U^T, in this shape."""
+        return np.square(whitener)
+
+    def invert(self, precisions: Array) -> Array:
+        """Covariances from precisions, by Cholesky; raises numpy.linalg.LinAlgError."""
+        # the whitener of a precision P = L L^T is V = L^-T, and inv(P) = V V^T
+        return self.precision(self.whiten(precisions))
+
     @property
     def shared(self) -> bool:
         """Whether one matrix serves all components."""
@@ -110,6 +119,9 @@ class _Full(Shape):
         for whitener, factor in zip(whiteners, factors, strict=True):
             whitener[...] = dtrtri(factor, lower=1)[0].T
         return whiteners
+
+    def precision(self, whitener: Array) -> Array:
+        return whitener @ np.swapaxes(whitener, -1, -2)
 
     def log_determinant(self, whitener: Array, n_features: int) -> Array:
         return np.log(np.einsum("kii->ki", whitener)).sum(axis=1)
@@ -153,6 +165,9 @@ class _Tied(Shape):
 
     def whiten(self, covariances: Array) -> Array:
         return FULL.whiten(covariances[None])[0]
+
+    def precision(self, whitener: Array) -> Array:
+        return FULL.precision(whitener)
 
     def log_determinant(self, whitener: Array, n_features: int) -> Array:
         return FULL.log_determinant(whitener[None], n_features)

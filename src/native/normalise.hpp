@@ -7,8 +7,23 @@
 namespace mixtura::MIXTURA_LEVEL {
 namespace {
 
-// Sub vectors of rows of one group. Where no component has a finite log density (far outside floating-point range) the
-// row is spread evenly over the group's components that are not dead, and its log density is -inf.
+// Rows for which no component has a finite log density (far outside floating-point range): spread evenly over the group's
+// components that are not dead, at log density -inf.
+template <int Width, int Sub>
+__attribute__((noinline, cold)) void spread_lost(Vector* logs, std::int64_t count, const double* fallback,
+                                                 const Vector* weights, const Vector* largest, Vector* factor,
+                                                 Vector* density) {
+  for (int v = 0; v < Sub; ++v) {
+    const Vector finite = largest[v] * 0.0;
+    const Mask lost = finite != finite;
+    factor[v] = lost ? weights[v] : factor[v];
+    density[v] = lost ? broadcast(-kInfinity) : density[v];
+    for (std::int64_t k = 0; k < count; ++k)
+      logs[k * Width + v] = lost ? broadcast(fallback[k]) : logs[k * Width + v];
+  }
+}
+
+// Sub vectors of rows of one group.
 template <int Width, int Sub>
 void normalise_group(Vector* logs, std::int64_t count, const double* fallback, const Vector* weights, Vector* counts,
                      Vector* density) {
@@ -25,21 +40,15 @@ void normalise_group(Vector* logs, std::int64_t count, const double* fallback, c
       logs[k * Width + v] = share;
       sum[v] += share;
     }
-  Mask lost[Sub];
-  Mask any_lost = {};
+  Vector finite = {};  // zero, or NaN where the largest of any row is not finite
   MIXTURA_UNROLL
   for (int v = 0; v < Sub; ++v) {
-    lost[v] = ~((largest[v] > -kInfinity) & (largest[v] < kInfinity));
-    any_lost |= lost[v];
-    factor[v] = lost[v] ? Vector{} : weights[v] / sum[v];
-    density[v] = lost[v] ? broadcast(-kInfinity) : largest[v] + logarithm(sum[v]);
+    finite += largest[v] * 0.0;
+    factor[v] = weights[v] / sum[v];
+    density[v] = largest[v] + logarithm(sum[v]);
   }
-  if (__builtin_expect(any(any_lost), 0)) {
-    for (std::int64_t k = 0; k < count; ++k)
-      for (int v = 0; v < Sub; ++v)
-        logs[k * Width + v] = lost[v] ? broadcast(fallback[k]) : logs[k * Width + v];
-    for (int v = 0; v < Sub; ++v) factor[v] = lost[v] ? weights[v] : factor[v];
-  }
+  if (__builtin_expect(any(finite != finite), 0))
+    spread_lost<Width, Sub>(logs, count, fallback, weights, largest, factor, density);
   for (std::int64_t k = 0; k < count; ++k) {
     Vector total = counts[k];
     MIXTURA_UNROLL

@@ -169,7 +169,7 @@ MIXTURA_INLINE Vector sum_lanes(Vector (&block)[kLanes]) {
   }
 }
 
-// exp(x) for x <= 0, within 2 ulp. Below about -708.7 (and for -inf and NaN) the result is exactly zero, exp(0) exactly one.
+// exp(x) for x <= 0, within 2 ulp. Below about -708.75 (and for -inf and NaN) the result is exactly zero, exp(0) exactly one.
 // The rounding constant also carries the exponent bias, so that its low bits are the exponent field of 2^n; the lower
 // clamp makes that field zero, which flushes the result without a comparison.
 MIXTURA_INLINE Vector exponential(Vector x) {

@@ -1,0 +1,1 @@
+"""Estimators: scikit-learn-shaped shells around the library's values and functions."""

@@ -1,0 +1,132 @@
+"""The one file that imports scikit-learn's base classes, and what all our estimators share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mixtura.shape import Array
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in where scikit-learn has no callbacks."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Change nothing where scikit-learn has no callbacks."""
+        return method
+
+
+__all__ = [
+    "BaseEstimator",
+    "CallbackSupportMixin",
+    "ClusterMixin",
+    "CollapsedComponentWarning",
+    "ConstantFeatureWarning",
+    "ConvergenceWarning",
+    "DensityMixin",
+    "NotFittedError",
+    "check_is_fitted",
+    "check_random_state",
+    "check_rows",
+    "check_weights",
+    "raise_if_not_finite",
+    "with_callbacks",
+]
+
+
+class CollapsedComponentWarning(UserWarning):
+    """A component's covariance has no likelihood maximum of its own and stands at the floor."""
+
+
+class ConstantFeatureWarning(UserWarning):
+    """A feature has the same value in every row."""
+
+
+def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> NDArray[Any]:
+    """(N, D) float64 or float32 rows of an array or data frame; not copied where that can be avoided.
+
+    Raises
+    ------
+    ValueError
+        If X is not two-dimensional and numeric; a data frame's column is named.
+    """
+    if sparse.issparse(X):
+        raise TypeError("Sparse input is not supported by mixtures of dense covariances; use X.toarray()")
+    _check_columns(X)
+    rows = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=(np.float64, np.float32),
+        ensure_all_finite=False,
+        ensure_min_samples=min_rows,
+    )
+    if rows.strides[1] != rows.itemsize:
+        rows = np.ascontiguousarray(rows)
+    return np.asarray(rows)
+
+
+def _check_columns(X: Any) -> None:
+    """Raise an error that names the column of a data frame that is text, or has a missing value."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return
+    for name, dtype in frame.schema.items():
+        if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean) or isinstance(dtype, nw.Object)):
+            raise ValueError(f"column {name!r} has type {dtype}, not numbers; drop or encode it")
+    for name in frame.columns:
+        missing = frame[name].is_null()
+        if missing.any():
+            row = int(missing.to_numpy().astype(bool).argmax())
+            raise ValueError(f"Input X contains NaN: row {row} of column {name!r} has no value; {NO_MISSING}")
+
+
+NO_MISSING = "missing values are not supported yet; drop or impute these rows first"
+
+
+def raise_if_not_finite(rows: NDArray[Any], names: NDArray[Any] | None = None) -> None:
+    """Raise an error that names the first row and column with NaN or infinity, if there is one."""
+    for start in range(0, rows.shape[0], 65_536):
+        bad = ~np.isfinite(rows[start : start + 65_536])
+        if not bad.any():
+            continue
+        row, column = np.argwhere(bad)[0]
+        value = rows[start + row, column]
+        kind, advice = ("NaN", NO_MISSING) if np.isnan(value) else ("infinity", "remove or correct it")
+        name = f" ({names[column]!r})" if names is not None else ""
+        raise ValueError(f"Input X contains {kind} at row {start + row}, column {column}{name}; {advice}")
+
+
+def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> Array | None:
+    """(N,) weights, checked; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, a weight is negative or not finite (its row is
+        named), or all are zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.shape != (n_rows,):
+        raise ValueError(f"sample_weight must have shape ({n_rows},), one weight a row; got {weights.shape}")
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if wrong.size:
+        raise ValueError(f"sample_weight of row {wrong[0]} is {weights[wrong[0]]}; weights must be finite and >= 0")
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every row; at least one weight must be positive")
+    return weights

@@ -1,0 +1,341 @@
+"""GaussianMixture: scikit-learn's interface to the library."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mixtura.em import Status, Trajectory
+from mixtura.engine import Engine, RowOutput, create_engine
+from mixtura.estimators.base import (
+    BaseEstimator,
+    CallbackSupportMixin,
+    CollapsedComponentWarning,
+    ConvergenceWarning,
+    DensityMixin,
+    check_is_fitted,
+    check_random_state,
+    check_rows,
+    check_weights,
+    raise_if_not_finite,
+    with_callbacks,
+)
+from mixtura.estimators.fitting import Fit, fit_mixture
+from mixtura.estimators.parameters import check_parameters
+from mixtura.mixture import Mixture
+from mixtura.shape import Array
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
+from mixtura.summary import summary_text
+
+__all__ = ["GaussianMixture"]
+
+
+class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+    """Gaussian mixture fitted by expectation-maximisation.
+
+    A drop-in for scikit-learn's class of that name, with weights, a stop rule
+    that looks at what is left to gain, acceleration, and a fit that does not
+    depend on the features' units.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+    covariance_type : {"full", "tied", "diag", "spherical"} or mclust's name, default="full"
+    tol : float, default=1e-6
+        EM stops when the mean log likelihood per row that is left to gain is
+        estimated (by Aitken's rule) to be below this. 0: never before `max_iter`.
+    reg_covar : float, default=1e-6
+        Smallest variance in any direction, as a fraction of the features' own
+        variances. A floor, not an addition: it changes nothing where covariances
+        are larger.
+    max_iter : int, default=1000
+    n_init : int, default=1
+        Number of starts that are run to their end; the best is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array or callable, default="kmeans"
+        An array holds labels (N,) or responsibilities (N, K); a callable is
+        called as ``f(X, n_components, random_state)`` and returns either.
+    weights_init, means_init, precisions_init : array, optional
+        Parameters to start from, in scikit-learn's shapes; any of them alone
+        or together. What is not given comes from the rows nearest to the means.
+    random_state : int, RandomState or None
+    warm_start : bool, default=False
+        Start from the last fit's parameters.
+    verbose : int, default=0
+    verbose_interval : int, default=10
+    algorithm : {"auto", "em"}, default="auto"
+        "auto" accelerates EM and never lets the likelihood fall; "em" is plain EM.
+    engine : {"auto", "native", "numpy"}, default="auto"
+    n_threads : int, optional
+        Default: the processors this process may use, at most OMP_NUM_THREADS.
+        The result is the same for any number.
+
+    Attributes
+    ----------
+    weights_ : array of shape (K,)
+    means_ : array of shape (K, D)
+    covariances_, precisions_, precisions_cholesky_ : array
+        (K, D, D), (D, D), (K, D) or (K,), by covariance type.
+    mixture_ : Mixture
+        The fitted distribution.
+    converged_ : bool
+    status_ : Status
+        How EM ended.
+    n_iter_ : int
+    lower_bound_ : float
+        Mean log likelihood per row of the returned parameters.
+    lower_bounds_ : list of float
+        The same after each iteration.
+    n_features_in_ : int
+    n_observations_ : float
+        Sum of the rows' weights.
+    feature_names_in_ : array of shape (D,)
+        Where the input had string column names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = GaussianMixture(n_components=2, covariance_type="spherical", random_state=0).fit(X)
+    >>> sorted(model.means_.round(6).tolist())
+    [[1.0, 2.0], [10.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        algorithm: str = "auto",
+        engine: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.algorithm = algorithm
+        self.engine = engine
+        self.n_threads = n_threads
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the mixture to rows.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (N, D)
+        y : ignored
+        sample_weight : array of shape (N,), optional
+            Frequency weights: a row of weight two counts as two rows, one of
+            weight zero as none. A table of values and counts is a valid input.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For rows, weights or parameters that cannot be fitted; the message
+            names the row and column.
+        """
+        check_parameters(self)
+        rows = check_rows(self, X, reset=True, min_rows=2)
+        weights = check_weights(sample_weight, rows.shape[0])
+        context = self._begin_callbacks(X, y)
+        start = self.mixture_ if self.warm_start and hasattr(self, "mixture_") else None
+        fit = fit_mixture(self, rows, weights, start, self._progress(context))
+        self._set_fitted(
+            fit.mixture,
+            converged=fit.status is Status.CONVERGED,
+            status=fit.status,
+            n_iter=fit.n_iter,
+            lower_bounds=fit.lower_bounds,
+            n_observations=fit.total_weight,
+        )
+        self._warn(fit)
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def _begin_callbacks(self, X: Any, y: Any) -> Any:
+        """scikit-learn's callback context; None where there are no callbacks to serve."""
+        if not getattr(self, "_skl_callbacks", None):
+            return None
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        return context
+
+    def _progress(self, context: Any) -> Callable[[Sequence[Trajectory]], None] | None:
+        if context is None and not self.verbose:
+            return None
+        started = time.perf_counter()
+
+        def report(trajectories: Sequence[Trajectory]) -> None:
+            best = max(trajectories, key=lambda one: one.log_likelihood)
+            if self.verbose and best.n_iter % self.verbose_interval == 0:
+                elapsed = time.perf_counter() - started
+                print(f"iteration {best.n_iter}: left to gain {best.gap:.3g} per row, {elapsed:.1f} s")
+            if context is not None and 0 < best.n_iter <= self.max_iter:
+                step = context.subcontext(task_name="EM iteration")
+                step.call_on_fit_task_begin(estimator=self)
+                step.call_on_fit_task_end(estimator=self)
+
+        return report
+
+    def _warn(self, fit: Fit) -> None:
+        if fit.status is Status.MAX_ITERATIONS and self.tol > 0:
+            warnings.warn(
+                f"{fit.status.value} (max_iter={self.max_iter}, left to gain {fit.gap:.2g} per row)",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if fit.collapsed.any():
+            names = ", ".join(str(k) for k in np.flatnonzero(fit.collapsed))
+            warnings.warn(
+                f"the covariance of component {names} collapsed onto too few distinct rows, or directions, and was "
+                f"held at reg_covar={self.reg_covar:g} of the features' variance; use fewer components, a simpler "
+                "covariance_type, or drop constant and collinear features",
+                CollapsedComponentWarning,
+                stacklevel=3,
+            )
+
+    def _set_fitted(
+        self,
+        mixture: Mixture,
+        *,
+        converged: bool,
+        status: Status,
+        n_iter: int,
+        lower_bounds: list[float],
+        n_observations: float,
+    ) -> None:
+        """Set all fitted attributes; also what `mixtura.load` calls."""
+        self.mixture_ = mixture
+        self.weights_, self.means_, self.covariances_ = mixture.weights, mixture.means, mixture.covariances
+        self.converged_, self.status_, self.n_iter_ = converged, status, n_iter
+        self.lower_bounds_ = lower_bounds
+        self.lower_bound_ = lower_bounds[-1] if lower_bounds else -np.inf
+        self.n_features_in_ = mixture.n_features
+        self.n_observations_ = n_observations
+
+    @property
+    def precisions_cholesky_(self) -> Array:
+        """Upper triangular U with U U^T = precision; its square root where not dense."""
+        check_is_fitted(self)
+        return self.mixture_.whitener
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverse covariances."""
+        return self.mixture_.shape.precision(self.precisions_cholesky_)
+
+    def _engine(self, X: Any) -> tuple[Engine, Standardization, NDArray[Any]]:
+        """An engine over new rows, in the fitted mixture's own coordinates."""
+        check_is_fitted(self)
+        rows = check_rows(self, X, reset=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspect = not np.isfinite(rows.sum())
+        if suspect:
+            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+        standardization = Standardization.of_mixture(self.mixture_)
+        engine = create_engine(self.engine, ArraySource(rows), standardization, self.n_threads)
+        return engine, standardization, rows
+
+    def _map(self, X: Any, output: RowOutput) -> NDArray[Any]:
+        engine, standardization, _ = self._engine(X)
+        values = engine.map_rows(standardization.forward(self.mixture_).forms, output)
+        return values - standardization.log_jacobian if output is RowOutput.LOG_DENSITY else values
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
+        """Fit, and return the label (N,) of each row under the fitted parameters."""
+        return self.fit(X, y, sample_weight=sample_weight).predict(X)
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Most probable component of each row: (N,)."""
+        return self._map(X, RowOutput.LABELS)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Posterior probability of each component for each row: (N, K)."""
+        return self._map(X, RowOutput.RESPONSIBILITIES)
+
+    def score_samples(self, X: Any) -> Array:
+        """Log density of each row: (N,)."""
+        return self._map(X, RowOutput.LOG_DENSITY)
+
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean log density, weighted if weights are given."""
+        log_density = self.score_samples(X)
+        weights = check_weights(sample_weight, log_density.shape[0])
+        return float(log_density.mean() if weights is None else weights @ log_density / weights.sum())
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
+        """Draw rows (n, D) and the component (n,) of each, grouped by component."""
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1; got {n_samples}")
+        return self.mixture_.rvs(n_samples, random_state=check_random_state(self.random_state))
+
+    def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion, -2 log L + p log N: lower is better (Schwarz 1978).
+
+        N is the total weight.
+        """
+        total, count = self._total_log_likelihood(X, sample_weight)
+        return -2.0 * total + self.mixture_.n_parameters * float(np.log(count))
+
+    def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion, -2 log L + 2 p: lower is better."""
+        total, _ = self._total_log_likelihood(X, sample_weight)
+        return -2.0 * total + 2.0 * self.mixture_.n_parameters
+
+    def _total_log_likelihood(self, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        log_density = self.score_samples(X)
+        weights = check_weights(sample_weight, log_density.shape[0])
+        if weights is None:
+            return float(log_density.sum()), float(log_density.shape[0])
+        return float(weights @ log_density), float(weights.sum())
+
+    def summary(self) -> str:
+        """The fitted model as text: facts, then a line a component."""
+        check_is_fitted(self)
+        total = self.lower_bound_ * self.n_observations_
+        bic = -2.0 * total + self.mixture_.n_parameters * np.log(self.n_observations_)
+        facts = [
+            ("components", str(self.mixture_.n_components)),
+            ("covariance", f"{self.covariance_type} ({self.mixture_.model.name})"),
+            ("observations", f"{self.n_observations_:g}"),
+            ("log likelihood", f"{total:.4f}"),
+            ("BIC", f"{bic:.4f} ({self.mixture_.n_parameters} parameters)"),
+            ("EM", f"{self.status_.name.lower()} after {self.n_iter_} iterations"),
+        ]
+        return summary_text(self.mixture_, facts, getattr(self, "feature_names_in_", None))

@@ -1,0 +1,48 @@
+"""Checks of constructor parameters, with messages that name the parameter."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+from mixtura.covariance import covariance_model
+from mixtura.engine import ENGINES
+from mixtura.initialization import initializer
+
+__all__ = ["ALGORITHMS", "check_parameters"]
+
+ALGORITHMS = ("auto", "em")
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise ValueError or TypeError for the first constructor parameter that is not allowed."""
+    for name, minimum in (("n_components", 1), ("max_iter", 1), ("n_init", 1)):
+        _check_integer(name, getattr(estimator, name), minimum)
+    for name in ("tol", "reg_covar"):
+        _check_not_negative(name, getattr(estimator, name))
+    if estimator.n_threads is not None:
+        _check_integer("n_threads", estimator.n_threads, 1)
+    covariance_model(estimator.covariance_type)
+    _check_choice("algorithm", estimator.algorithm, ALGORITHMS)
+    _check_choice("engine", estimator.engine, ENGINES)
+    if isinstance(estimator.init_params, str):
+        initializer(estimator.init_params)
+
+
+def _check_integer(name: str, value: Any, minimum: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer; got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}; got {value}")
+
+
+def _check_not_negative(name: str, value: Any) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be >= 0 and finite; got {value}")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")

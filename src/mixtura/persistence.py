@@ -1,0 +1,394 @@
+"""Model files: one versioned JSON document, checked to the last number when it is read.
+
+A file holds numbers and names, never code: nothing in it is executed, imported
+or looked up as a class. To store another kind of model, add a `Kind` to `KINDS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+
+import mixtura
+from mixtura.covariance import covariance_model
+from mixtura.em import Status
+from mixtura.mixture import WEIGHT_TOLERANCE, Mixture
+from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
+
+__all__ = ["KINDS", "Kind", "ModelFileError", "load", "replacing", "save"]
+
+SCHEMA = "mixtura-model"
+SCHEMA_VERSION = 1
+MAX_BYTES = 256 * 2**20  # reading needs some ten times as much memory
+
+FRAME = ("schema", "schema_version", "library_version", "kind", "sha256")
+MIXTURE_KEYS = ("covariance_type", "weights", "means", "covariances")
+FIT_KEYS = (
+    "converged", "status", "n_iter", "lower_bound", "lower_bounds", "n_features_in", "n_observations", "log_likelihood",
+)  # fmt: skip
+
+Path = str | os.PathLike[str]
+
+
+class ModelFileError(ValueError):
+    """A model file cannot be read; the message names the file, the place in it and the problem."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model that a file can hold.
+
+    Parameters
+    ----------
+    accepts : callable
+        Whether `save` may write that model as this kind.
+    describe : callable
+        From a model to the sections of its document.
+    restore : callable
+        From a document's checked mixture, and its unchecked other sections, to a model.
+    sections : tuple of str
+        Keys of the document besides the frame that all kinds share.
+    """
+
+    accepts: Callable[[Any], bool]
+    describe: Callable[[Any], dict[str, Any]]
+    restore: Callable[[Mixture, Mapping[str, Any]], Any]
+    sections: tuple[str, ...]
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a fitted model to a file, from which `load` restores it bit for bit.
+
+    The file is written beside its destination and renamed, so that there is
+    never half a file under that name.
+
+    Parameters
+    ----------
+    model : GaussianMixture or Mixture
+        A fitted estimator, or a bare distribution. Of the estimator's
+        parameters, numbers, strings, booleans and None are stored; others
+        (arrays of starting values, random generators, callables) are not and
+        have their defaults after loading.
+    path : str or path-like
+
+    Raises
+    ------
+    TypeError
+        If the model is of a kind that has no file format.
+    ValueError
+        If it is not fitted, or holds numbers that `load` would refuse.
+
+    Examples
+    --------
+    >>> import os, tempfile, mixtura
+    >>> mixture = mixtura.Mixture.from_parameters([0.3, 0.7], [[0.0], [4.0]], [1.0, 2.0], "spherical")
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.json")
+    >>> mixtura.save(mixture, path)
+    >>> mixtura.load(path).means.tolist()
+    [[0.0], [4.0]]
+    """
+    name = _kind_of(model)
+    document = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "library_version": str(getattr(mixtura, "__version__", "unknown")),
+        "kind": name,
+        **KINDS[name].describe(model),
+    }
+    try:
+        _mixture_in(document["mixture"])
+        document["sha256"] = digest(document)
+    except ValueError as error:
+        raise ValueError(f"the model cannot be saved: {error}") from None
+    content = readable(document).encode("ascii")
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"the model cannot be saved: its file would have {len(content)} bytes, of at most {MAX_BYTES}")
+    with replacing(path, "wb") as stream:
+        stream.write(content)
+
+
+def load(path: Path) -> Any:
+    """The model in a file that `save` wrote.
+
+    Every number, size, name and the checksum are tested. Nothing in the file is
+    executed, so a file from a stranger is safe to load.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    GaussianMixture or Mixture
+        Whatever was saved, with the same parameters bit for bit.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be read or is not a sound model file.
+
+    Examples
+    --------
+    >>> import os, tempfile, mixtura
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.json")
+    >>> mixtura.save(mixtura.Mixture.from_parameters([1.0], [[0.0]], [1.0], "diag"), path)
+    Traceback (most recent call last):
+    ...
+    ValueError: covariances must have shape (1, 1) for 1 components, 1 features and covariance_type='diag'; got (1,)
+    >>> mixtura.save(mixtura.Mixture.from_parameters([1.0], [[0.0]], [[1.0]], "diag"), path)
+    >>> mixtura.load(path).logpdf([[0.0]]).round(4).tolist()
+    [-0.9189]
+    """
+    try:
+        return _restore(parse(_read(path)))
+    except Refused as error:
+        raise ModelFileError(f"{os.fspath(path)}: {error}") from None
+    except OSError as error:
+        raise ModelFileError(f"{os.fspath(path)}: the file cannot be read: {error.strerror or error}") from error
+
+
+# Kinds
+
+
+def _kind_of(model: Any) -> str:
+    for name, kind in KINDS.items():
+        if kind.accepts(model):
+            return name
+    hint = "; its distribution can be saved: save(model.mixture_, path)" if hasattr(model, "mixture_") else ""
+    raise TypeError(f"save takes a {' or a '.join(KINDS)}; got {type(model).__name__}{hint}")
+
+
+def _describe_mixture(mixture: Mixture) -> dict[str, Any]:
+    arrays = {name: getattr(mixture, name).tolist() for name in ("weights", "means", "covariances")}
+    return {"mixture": {"covariance_type": mixture.covariance_type, **arrays}}
+
+
+def _describe_estimator(model: Any) -> dict[str, Any]:
+    if getattr(model, "mixture_", None) is None:
+        raise ValueError(f"this {type(model).__name__} is not fitted yet; call fit before save")
+    names = getattr(model, "feature_names_in_", None)
+    parameters = {name: _scalar(value) for name, value in model.get_params(deep=False).items()}
+    total = getattr(model, "log_likelihood_", None)
+    return {
+        **_describe_mixture(model.mixture_),
+        "feature_names": None if names is None else [str(name) for name in names],
+        "options": {name: value for name, value in parameters.items() if _storable(value)},
+        "fit": {
+            "converged": bool(model.converged_),
+            "status": model.status_.name,
+            "n_iter": int(model.n_iter_),
+            "lower_bound": float(model.lower_bound_),
+            "lower_bounds": [float(bound) for bound in model.lower_bounds_],
+            "n_features_in": int(model.n_features_in_),
+            "n_observations": float(model.n_observations_),
+            "log_likelihood": None if total is None else float(total),
+        },
+    }
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _storable(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
+
+
+def _restore_estimator(estimator_class: type, mixture: Mixture, document: Mapping[str, Any]) -> Any:
+    options = _options_in(document["options"], estimator_class)
+    fit = _fit_in(document["fit"], mixture)
+    names = _names_in(document["feature_names"], mixture.n_features)
+    estimator = estimator_class(**options)
+    lower_bound, total = fit.pop("lower_bound"), fit.pop("log_likelihood")
+    estimator._set_fitted(mixture, **fit)
+    estimator.lower_bound_ = lower_bound
+    if total is not None:
+        estimator.log_likelihood_ = total
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+    return estimator
+
+
+def _is_gaussian_mixture(model: Any) -> bool:
+    return type(model) is mixtura.GaussianMixture
+
+
+def _restore_gaussian_mixture(mixture: Mixture, document: Mapping[str, Any]) -> Any:
+    return _restore_estimator(mixtura.GaussianMixture, mixture, document)
+
+
+#: By the name under which files know them.
+KINDS: dict[str, Kind] = {
+    "mixture": Kind(
+        lambda model: isinstance(model, Mixture), _describe_mixture, lambda mixture, document: mixture, ("mixture",)
+    ),
+    "GaussianMixture": Kind(
+        _is_gaussian_mixture,
+        _describe_estimator,
+        _restore_gaussian_mixture,
+        ("mixture", "feature_names", "options", "fit"),
+    ),
+}
+
+
+# Checks
+
+
+def _read(path: Path) -> bytes:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused("", "not a regular file")
+    with open(path, "rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise Refused("", f"more than {MAX_BYTES} bytes, which no model file has")
+    return content
+
+
+def _restore(document: dict[str, Any]) -> Any:
+    _check_frame(document)
+    kind = KINDS[document["kind"]]
+    mapping(document, "", (*FRAME, *kind.sections))
+    mixture = _mixture_in(document["mixture"])
+    try:
+        with np.errstate(all="ignore"):
+            model = kind.restore(mixture, document)
+        digest = digest(document)
+    except Refused:
+        raise
+    except (ValueError, TypeError, ArithmeticError, RecursionError, np.linalg.LinAlgError) as error:
+        raise Refused("", f"the parameters do not make a model: {error}") from None
+    if document["sha256"] != digest:
+        raise Refused("sha256", "the checksum does not match; the file was changed after it was saved")
+    return model
+
+
+def _check_frame(document: Mapping[str, Any]) -> None:
+    if document.get("schema") != SCHEMA:
+        raise Refused("schema", f"must be {SCHEMA!r}; this is no mixtura model file")
+    version = integer(document.get("schema_version"), "schema_version")
+    if version != SCHEMA_VERSION:
+        writer = shorten(document.get("library_version"))
+        raise Refused(
+            "schema_version",
+            f"this library reads version {SCHEMA_VERSION}; the file has {version}, written by mixtura {writer}. "
+            "Install that version, or a newer one",
+        )
+    text(document.get("library_version"), "library_version")
+    if text(document.get("kind"), "kind") not in KINDS:
+        raise Refused("kind", f"must be one of {', '.join(KINDS)}; got {shorten(document['kind'])}")
+
+
+def _mixture_in(section: Any) -> Mixture:
+    """A checked mixture with exactly the numbers of the file: weights are not normalised again."""
+    section = mapping(section, "mixture", MIXTURE_KEYS)
+    name = text(section["covariance_type"], "mixture.covariance_type")
+    try:
+        shape = covariance_model(name).shape
+    except ValueError as error:
+        raise Refused("mixture.covariance_type", shorten(str(error), 200)) from None
+    n_components = len(listing(section["weights"], "mixture.weights"))
+    rows = listing(section["means"], "mixture.means")
+    n_features = len(listing(rows[0], "mixture.means[0]"))
+    mixture = Mixture(
+        array(section["weights"], (n_components,), "mixture.weights"),
+        array(rows, (n_components, n_features), "mixture.means"),
+        array(section["covariances"], shape.array_shape(n_components, n_features), "mixture.covariances"),
+        name,
+    )
+    with np.errstate(all="ignore"):
+        _check_weights(mixture.weights)
+        _check_covariances(mixture, shape)
+    return mixture
+
+
+def _check_weights(weights: Array) -> None:
+    for k in np.flatnonzero(weights < 0):
+        raise Refused(f"mixture.weights[{k}]", f"must not be negative; got {weights[k]}")
+    if not abs(weights.sum() - 1.0) <= WEIGHT_TOLERANCE:
+        raise Refused("mixture.weights", f"must sum to 1; they sum to {weights.sum():.10g}")
+
+
+def _check_covariances(mixture: Mixture, shape: Shape) -> None:
+    """Symmetric positive definite, without ever building more than the file holds."""
+    if shape in (DIAGONAL, SPHERICAL):
+        for index in np.argwhere(mixture.covariances <= 0):
+            raise Refused(place_of("mixture.covariances", index), f"must be positive; got {mixture.covariances[*index]}")
+    else:
+        checked = 1 if shape.shared else mixture.n_components
+        try:
+            weights = np.full(checked, 1.0 / checked)
+            Mixture.from_parameters(weights, mixture.means[:checked], mixture.covariances, mixture.covariance_type)
+        except ValueError as error:
+            raise Refused("mixture.covariances", str(error)) from None
+    if not np.all(np.isfinite(mixture.whitener)):
+        raise Refused("mixture.covariances", "a covariance is too close to singular to be inverted")
+
+
+def _options_in(section: Any, estimator_class: type) -> dict[str, Any]:
+    known = estimator_class().get_params(deep=False)  # type: ignore[attr-defined]
+    if not isinstance(section, dict):
+        raise Refused("options", f"must be an object; got {describe(section)}")
+    for name, value in section.items():
+        if name not in known:
+            raise Refused(f"options.{shorten(name)}", "no such parameter in this version of mixtura")
+        if not _storable(value):
+            raise Refused(f"options.{name}", f"must be a number, a string, true, false or null; got {describe(value)}")
+        _check_option(name, value, known[name])
+    return section
+
+
+def _check_option(name: str, value: Any, default: Any) -> None:
+    """A number stays a number, a switch a switch: judged by the parameter's default."""
+    if isinstance(default, bool):
+        boolean(value, f"options.{name}")
+    elif isinstance(default, int | float):
+        if value is not None and not isinstance(value, str):
+            number(value, f"options.{name}")
+    elif isinstance(default, str) and value is not None and not isinstance(value, str):
+        raise Refused(f"options.{name}", f"must be a string; got {describe(value)}")
+
+
+def _fit_in(section: Any, mixture: Mixture) -> dict[str, Any]:
+    """Arguments of ``_set_fitted``, and the lower bound and the log likelihood."""
+    section = mapping(section, "fit", FIT_KEYS)
+    status = text(section["status"], "fit.status")
+    if status not in Status.__members__:
+        raise Refused("fit.status", f"must be one of {', '.join(Status.__members__)}; got {shorten(status)}")
+    n_features = integer(section["n_features_in"], "fit.n_features_in")
+    if n_features != mixture.n_features:
+        raise Refused("fit.n_features_in", f"must be {mixture.n_features}, as the means have it; got {n_features}")
+    bounds = listing(section["lower_bounds"], "fit.lower_bounds", minimum=0)
+    total = section["log_likelihood"]
+    return {
+        "converged": boolean(section["converged"], "fit.converged"),
+        "status": Status[status],
+        "n_iter": integer(section["n_iter"], "fit.n_iter"),
+        "lower_bounds": [number(bound, f"fit.lower_bounds[{i}]") for i, bound in enumerate(bounds)],
+        "n_observations": number(section["n_observations"], "fit.n_observations", minimum=0.0),
+        "lower_bound": number(section["lower_bound"], "fit.lower_bound"),
+        "log_likelihood": None if total is None else number(total, "fit.log_likelihood"),
+    }
+
+
+def _names_in(section: Any, n_features: int) -> list[str] | None:
+    if section is None:
+        return None
+    names = listing(section, "feature_names")
+    if len(names) != n_features:
+        raise Refused("feature_names", f"must be {n_features}, one a column of the means; got {len(names)}")
+    for i, name in enumerate(names):
+        text(name, f"feature_names[{i}]")
+    if len(set(names)) < len(names):
+        raise Refused("feature_names", "a name appears twice")
+    return names
