@@ -28,7 +28,10 @@ __all__ = ["ClassificationDisplay", "ModelSelectionDisplay"]
 
 #: Okabe and Ito's colours, told apart with any colour vision (yellow left out: too pale on white).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = "osD^vP*X<>pH8"  # as many again, because colours repeat and prints are grey
+MARKERS = "osD^vP*X<>pH"  # as many again, because colours repeat and prints are grey
+
+#: More components than this are numbered at their centres: a longer legend hides rows.
+LEGEND_LIMIT = 4
 
 CURVE_POINTS = 512
 
@@ -159,7 +162,7 @@ class ClassificationDisplay:
             self._draw_line(bins)
         else:
             self._draw_plane(probability)
-        if self.mixture.n_components <= 2 * len(PALETTE):
+        if len(self.features) == 1 or self.mixture.n_components <= LEGEND_LIMIT:
             self.ax_.legend(framealpha=0.8, edgecolor="none", markerscale=1.6, fontsize="small")
         return self
 
@@ -170,9 +173,16 @@ class ClassificationDisplay:
             style = {"color": color_of(k), "marker": marker_of(k), "label": f"component {k}"}
             self.ax_.scatter(own[:, first], own[:, second], s=14, alpha=0.6, linewidths=0, **style)
             self.ax_.add_patch(self._ellipse(k, probability))
+            if self.mixture.n_components > LEGEND_LIMIT:
+                self._number(k)
         self.ax_.autoscale_view()
         self.ax_.set_xlabel(self.feature_names[first])
         self.ax_.set_ylabel(self.feature_names[second])
+
+    def _number(self, component: int) -> None:
+        center = self.mixture.means[component, list(self.features)]
+        box = {"boxstyle": "circle,pad=0.2", "fc": "white", "ec": color_of(component), "alpha": 0.9}
+        self.ax_.annotate(str(component), tuple(center), ha="center", va="center", fontsize="small", bbox=box)
 
     def _ellipse(self, component: int, probability: float) -> Any:
         """The smallest region that holds that share of the component's mass over the two features."""

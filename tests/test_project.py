@@ -1,0 +1,150 @@
+"""The house rules that a machine can hold: sizes, names, and who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "mixtura"
+FILES = sorted(SOURCE.rglob("*.py"))
+WRITTEN = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "examples").rglob("*.py"))]
+DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
+
+# What each part may import of the rest, by first name below `mixtura`. A part may import itself.
+VALUES = {"shape", "quadratic", "suffstats", "mixture"}
+FIT = VALUES | {"source", "standardization", "estep", "mstep", "engine", "em", "acceleration"}
+SEARCH = FIT | {"initialization", "search"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "shape": set(),
+    "quadratic": {"shape"},
+    "suffstats": {"shape"},
+    "covariance": {"shape"},
+    "mixture": {"shape", "quadratic", "covariance"},
+    "standardization": {"shape", "mixture"},
+    "source": {"shape"},
+    "estep": {"shape", "quadratic", "suffstats"},
+    "observation": {"shape", "quadratic", "suffstats", "estep"},
+    "engine": {"shape", "quadratic", "suffstats", "estep", "observation", "source", "standardization", "_native"},
+    "mstep": VALUES | {"covariance"},
+    "acceleration": VALUES | {"mstep"},
+    "em": VALUES | {"mstep", "acceleration", "engine"},
+    "initialization": VALUES | {"mstep", "estep"},
+    "search": SEARCH,
+    "selection": SEARCH | {"covariance"},
+    "summary": VALUES | {"em"},
+    "estimators": SEARCH | {"covariance", "selection", "observation", "summary"},
+    "datasets": set(),
+}
+#: The outer ring may import anything, and nothing above may import it.
+OUTER = {"persistence", "document", "atomic", "plot", "report", "cli", "table"}
+#: Third-party packages that have one home each.
+HOMES = {"matplotlib": {"plot.py"}, "typer": {"cli.py"}, "rich": {"cli.py"}, "pyarrow": {"table.py"}}
+#: Inside the package, scikit-learn is for the estimators and for the data sets' Bunch.
+SCIKIT_LEARN = {"estimators", "datasets"}
+
+
+def part_of(file: Path) -> str:
+    """First name below the package: a module's, or a folder's."""
+    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(file: Path) -> set[str]:
+    """Dotted names of every module that a file imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_parts(file: Path) -> set[str]:
+    """Parts of mixtura that a file imports."""
+    inside = {name.split(".")[1] for name in imported(file) if name.startswith("mixtura.")}
+    return {name for name in inside if name in MAY_IMPORT or name in OUTER or name == "_native"}
+
+
+def test_the_import_scanner_sees_what_it_should(tmp_path):
+    file = tmp_path / "probe.py"
+    file.write_text("import numpy\ndef f():\n    from mixtura.covariance.model import X\nfrom mixtura import plot\n")
+    assert imported(file) == {"numpy", "mixtura.covariance.model.X", "mixtura.plot"}
+    assert imported_parts(file) == {"covariance", "plot"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_imports_follow_the_table(file):
+    part = part_of(file)
+    if part == "__init__" or part in OUTER:
+        return  # the package's face is lazy; the outer ring may import anything
+    assert part in MAY_IMPORT, f"{part} has no row in the table of who may import whom"
+    assert imported_parts(file) <= MAY_IMPORT[part] | {part}
+
+
+def test_the_table_has_no_cycle():
+    done: set[str] = set()
+    waiting = {part: allowed - {part, "_native"} for part, allowed in MAY_IMPORT.items()}
+    while waiting:
+        free = {part for part, allowed in waiting.items() if allowed <= done}
+        assert free, f"cycle among {sorted(waiting)}"
+        done |= free
+        waiting = {part: allowed for part, allowed in waiting.items() if part not in free}
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_optional_packages_have_one_home(package):
+    users = {file.name for file in FILES if any(name.split(".")[0] == package for name in imported(file))}
+    assert users <= HOMES[package]
+
+
+def test_scikit_learn_stays_at_the_rim():
+    users = {part_of(file) for file in FILES if any(name.split(".")[0] == "sklearn" for name in imported(file))}
+    assert users <= SCIKIT_LEARN | OUTER
+
+
+def test_base_classes_of_scikit_learn_are_imported_by_one_file():
+    users = [file for file in FILES if any(name.startswith("sklearn.base.") for name in imported(file))]
+    assert len(users) <= 1, users
+
+
+def test_only_the_covariance_rack_compares_a_covariance_type():
+    comparison = re.compile(r"covariance_type\s*(==|!=|\bin\b|\bnot in\b)|match\s+\S*covariance_type")
+    for file in FILES:
+        if part_of(file) != "covariance":
+            assert not comparison.search(file.read_text(encoding="utf-8")), file
+
+
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: str(file.relative_to(ROOT)))
+def test_files_and_functions_are_short(file):
+    text = file.read_text(encoding="utf-8")
+    assert text.count("\n") < 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert lines < 60, f"{node.name} has {lines} lines"
+
+
+def test_no_file_is_a_drawer():
+    assert not [path for path in SOURCE.rglob("*") if path.stem.strip("_").lower() in DRAWERS]
+
+
+def test_the_architecture_page_is_short_and_names_every_part():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert text.count("\n") < 150
+    missing = {part for part in map(part_of, FILES) if part != "__init__" and part not in text}
+    assert not missing
+
+
+def test_the_runtime_needs_three_packages():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[<>=\[ ]", dependency)[0] for dependency in project["dependencies"]}
+    assert names == {"numpy", "scipy", "scikit-learn"}
+    assert set(project["optional-dependencies"]) == {"plot", "cli", "io", "all", "dev"}
