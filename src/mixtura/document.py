@@ -48,6 +48,7 @@ def readable(value: Any, depth: int = 2) -> str:
 
 
 def parse(content: bytes) -> dict[str, Any]:
+    """The object that a JSON text holds, with every key once."""
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except UnicodeDecodeError as error:
@@ -66,12 +67,12 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise Refused(shorten(twice), "the key appears twice")
-    return mapping
+    return unique
 
 
 def mapping(value: Any, place: str, keys: Sequence[str]) -> dict[str, Any]:

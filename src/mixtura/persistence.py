@@ -6,26 +6,40 @@ or looked up as a class. To store another kind of model, add a `Kind` to `KINDS`
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import math
 import os
-import secrets
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 import mixtura
+from mixtura.atomic import replacing
 from mixtura.covariance import covariance_model
+from mixtura.document import (
+    Refused,
+    array,
+    boolean,
+    describe,
+    digest,
+    integer,
+    listing,
+    mapping,
+    number,
+    parse,
+    place_of,
+    readable,
+    shorten,
+    text,
+)
 from mixtura.em import Status
+from mixtura.estimators.parameters import check_parameters
 from mixtura.mixture import WEIGHT_TOLERANCE, Mixture
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
 
-__all__ = ["KINDS", "Kind", "ModelFileError", "load", "replacing", "save"]
+__all__ = ["KINDS", "Kind", "ModelFileError", "load", "save"]
 
 SCHEMA = "mixtura-model"
 SCHEMA_VERSION = 1
@@ -106,7 +120,10 @@ def save(model: Any, path: Path) -> None:
         **KINDS[name].describe(model),
     }
     try:
-        _mixture_in(document["mixture"])
+        mixture = _mixture_in(document["mixture"])
+        if "fit" in document:
+            _fit_in(document["fit"], mixture)
+            _names_in(document["feature_names"], mixture.n_features)
         document["sha256"] = digest(document)
     except ValueError as error:
         raise ValueError(f"the model cannot be saved: {error}") from None
@@ -141,10 +158,6 @@ def load(path: Path) -> Any:
     --------
     >>> import os, tempfile, mixtura
     >>> path = os.path.join(tempfile.mkdtemp(), "model.json")
-    >>> mixtura.save(mixtura.Mixture.from_parameters([1.0], [[0.0]], [1.0], "diag"), path)
-    Traceback (most recent call last):
-    ...
-    ValueError: covariances must have shape (1, 1) for 1 components, 1 features and covariance_type='diag'; got (1,)
     >>> mixtura.save(mixtura.Mixture.from_parameters([1.0], [[0.0]], [[1.0]], "diag"), path)
     >>> mixtura.load(path).logpdf([[0.0]]).round(4).tolist()
     [-0.9189]
@@ -153,8 +166,9 @@ def load(path: Path) -> Any:
         return _restore(parse(_read(path)))
     except Refused as error:
         raise ModelFileError(f"{os.fspath(path)}: {error}") from None
-    except OSError as error:
-        raise ModelFileError(f"{os.fspath(path)}: the file cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelFileError(f"{os.fspath(path)!s}: the file cannot be read: {reason}") from error
 
 
 # Kinds
@@ -204,11 +218,15 @@ def _storable(value: Any) -> bool:
     return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
 
 
-def _restore_estimator(estimator_class: type, mixture: Mixture, document: Mapping[str, Any]) -> Any:
+def _restore_estimator(estimator_class: Any, mixture: Mixture, document: Mapping[str, Any]) -> Any:
     options = _options_in(document["options"], estimator_class)
     fit = _fit_in(document["fit"], mixture)
     names = _names_in(document["feature_names"], mixture.n_features)
     estimator = estimator_class(**options)
+    try:
+        check_parameters(estimator)
+    except (ValueError, TypeError) as error:
+        raise Refused("options", str(error)) from None
     lower_bound, total = fit.pop("lower_bound"), fit.pop("log_likelihood")
     estimator._set_fitted(mixture, **fit)
     estimator.lower_bound_ = lower_bound
@@ -263,12 +281,12 @@ def _restore(document: dict[str, Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
             model = kind.restore(mixture, document)
-        digest = digest(document)
+        expected = digest(document)
     except Refused:
         raise
     except (ValueError, TypeError, ArithmeticError, RecursionError, np.linalg.LinAlgError) as error:
         raise Refused("", f"the parameters do not make a model: {error}") from None
-    if document["sha256"] != digest:
+    if document["sha256"] != expected:
         raise Refused("sha256", "the checksum does not match; the file was changed after it was saved")
     return model
 
@@ -323,7 +341,9 @@ def _check_covariances(mixture: Mixture, shape: Shape) -> None:
     """Symmetric positive definite, without ever building more than the file holds."""
     if shape in (DIAGONAL, SPHERICAL):
         for index in np.argwhere(mixture.covariances <= 0):
-            raise Refused(place_of("mixture.covariances", index), f"must be positive; got {mixture.covariances[*index]}")
+            raise Refused(
+                place_of("mixture.covariances", index.tolist()), f"must be positive; got {mixture.covariances[*index]}"
+            )
     else:
         checked = 1 if shape.shared else mixture.n_components
         try:
@@ -335,8 +355,8 @@ def _check_covariances(mixture: Mixture, shape: Shape) -> None:
         raise Refused("mixture.covariances", "a covariance is too close to singular to be inverted")
 
 
-def _options_in(section: Any, estimator_class: type) -> dict[str, Any]:
-    known = estimator_class().get_params(deep=False)  # type: ignore[attr-defined]
+def _options_in(section: Any, estimator_class: Any) -> dict[str, Any]:
+    known = estimator_class().get_params(deep=False)
     if not isinstance(section, dict):
         raise Refused("options", f"must be an object; got {describe(section)}")
     for name, value in section.items():
@@ -344,19 +364,9 @@ def _options_in(section: Any, estimator_class: type) -> dict[str, Any]:
             raise Refused(f"options.{shorten(name)}", "no such parameter in this version of mixtura")
         if not _storable(value):
             raise Refused(f"options.{name}", f"must be a number, a string, true, false or null; got {describe(value)}")
-        _check_option(name, value, known[name])
+        if isinstance(known[name], bool):
+            boolean(value, f"options.{name}")
     return section
-
-
-def _check_option(name: str, value: Any, default: Any) -> None:
-    """A number stays a number, a switch a switch: judged by the parameter's default."""
-    if isinstance(default, bool):
-        boolean(value, f"options.{name}")
-    elif isinstance(default, int | float):
-        if value is not None and not isinstance(value, str):
-            number(value, f"options.{name}")
-    elif isinstance(default, str) and value is not None and not isinstance(value, str):
-        raise Refused(f"options.{name}", f"must be a string; got {describe(value)}")
 
 
 def _fit_in(section: Any, mixture: Mixture) -> dict[str, Any]:
