@@ -1,0 +1,58 @@
+"""What every test may ask for: a seeded generator, a covariance model, an engine at one instruction set.
+
+The seed of a run stands in the report header and comes from MIXTURA_TEST_SEED where that is set. Each
+test draws from a generator of its own, so a test gives the same numbers alone and in the whole suite.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # laws, oracles and faults are packages that import one another
+
+from laws.problems import ENGINES, Engines
+
+from mixtura.covariance import MODELS
+from mixtura.engine import native_available
+
+SEED_VARIABLE = "MIXTURA_TEST_SEED"
+DEFAULT_SEED = 20261
+
+#: Laws that speak of the native engine alone have nothing to say where it was not built.
+collect_ignore = [] if native_available() else ["laws/test_arithmetics_agree.py", "laws/test_threads.py"]
+
+
+def suite_seed() -> int:
+    """The seed of this run."""
+    return int(os.environ.get(SEED_VARIABLE) or DEFAULT_SEED)
+
+
+def pytest_report_header() -> str:
+    engines = ", ".join(str(engine) for engine in ENGINES)
+    return f"mixtura: {SEED_VARIABLE}={suite_seed()}; engines: {engines}; models: {', '.join(MODELS)}"
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator for this test alone."""
+    return np.random.default_rng([suite_seed(), zlib.crc32(request.node.name.encode())])
+
+
+@pytest.fixture(params=list(MODELS))
+def covariance_type(request: pytest.FixtureRequest) -> str:
+    """Every covariance model in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=ENGINES, ids=str)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Engines:
+    """Every engine in turn, the native one at every instruction set of this processor."""
+    choice: Engines = request.param
+    choice.activate(monkeypatch)
+    return choice

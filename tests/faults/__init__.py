@@ -1,0 +1,1 @@
+"""Faults: deliberate mistakes, each of which a law must catch."""

@@ -1,0 +1,92 @@
+"""A covariance model is a family of covariances.
+
+`solve` lands in it and maximises over it, and it has as many degrees of freedom as the model says.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from laws.problems import compact, random_member, random_spd
+from mixtura.covariance import covariance_model
+from mixtura.shape import Array
+
+
+def scatter_of(covariance_type: str, count: Array, covariances: Array, n_features: int) -> Array:
+    """Scatter, in the model's shape, of components that have exactly these covariances."""
+    shape = covariance_model(covariance_type).shape
+    return compact(shape, shape.dense(covariances, len(count), n_features) * count[:, None, None])
+
+
+def test_members_solve_to_themselves(covariance_type: str, rng: np.random.Generator) -> None:
+    """solve(n, n * Sigma) = Sigma."""
+    for n_components, n_features in ((1, 1), (1, 4), (2, 3), (5, 2)):
+        count = rng.uniform(1, 50, n_components)
+        member = random_member(rng, covariance_type, n_components, n_features)
+        member = covariance_model(covariance_type).solve(
+            count, scatter_of(covariance_type, count, member, n_features), n_features, member
+        )
+        again = covariance_model(covariance_type).solve(
+            count, scatter_of(covariance_type, count, member, n_features), n_features, member
+        )
+        np.testing.assert_allclose(again, member, rtol=1e-9, atol=1e-12)
+
+
+def test_n_parameters_is_the_rank_of_solve(covariance_type: str, rng: np.random.Generator) -> None:
+    """The Jacobian of `solve`, at a member, projects on the family's tangent space."""
+    model, k, d = covariance_model(covariance_type), 2, 3
+    count = rng.uniform(5, 9, k)
+    member = random_member(rng, covariance_type, k, d)
+    dense = model.shape.dense(member, k, d) * count[:, None, None]
+    step = 1e-5
+    columns = []
+    for component in range(k):
+        for i in range(d):
+            for j in range(i, d):
+                solved = []
+                for sign in (1, -1):
+                    moved = dense.copy()
+                    moved[component, i, j] += sign * step
+                    moved[component, j, i] = moved[component, i, j]
+                    covariances = model.solve(count, compact(model.shape, moved), d, member)
+                    solved.append(model.shape.dense(covariances, k, d).ravel())
+                columns.append((solved[0] - solved[1]) / (2 * step))
+    singular = np.linalg.svd(np.array(columns), compute_uv=False)
+    assert model.n_parameters(k, d) == int(np.sum(singular > 1e-4 * singular[0]))
+
+
+def test_n_parameters_at_one_component_and_one_feature(covariance_type: str) -> None:
+    """In one dimension there is nothing but variances: one, or one a component."""
+    model = covariance_model(covariance_type)
+    assert model.n_parameters(1, 1) == 1
+    assert model.n_parameters(4, 1) in (1, 4)
+
+
+def expected_log_likelihood(count: Array, scatter: Array, covariances: Array) -> float:
+    """-1/2 sum_k [n_k log |Sigma_k| + trace(Sigma_k^-1 W_k)] with (K, D, D) scatters and covariances."""
+    spread = np.einsum("kii->k", np.linalg.solve(covariances, scatter))
+    return float(-0.5 * (count @ np.linalg.slogdet(covariances)[1] + spread.sum()))
+
+
+def test_solve_maximises_over_the_family(covariance_type: str, rng: np.random.Generator) -> None:
+    """No other member, near or far, explains the scatter better."""
+    model, k, d = covariance_model(covariance_type), 3, 3
+    for _ in range(5):
+        count = rng.uniform(5, 50, k)
+        scatter = random_spd(rng, k, d) * count[:, None, None]
+        best = model.solve(count, compact(model.shape, scatter), d)
+        for _ in range(50):  # an iterative solution may take small steps; it is only asked for a maximum at its end
+            best = model.solve(count, compact(model.shape, scatter), d, best)
+        top = expected_log_likelihood(count, scatter, model.shape.dense(best, k, d))
+        for distance in (1e-3, 1e-2, 0.1, 1.0):
+            other_scatter = (1 - distance) * scatter + distance * random_spd(rng, k, d) * count[:, None, None]
+            other = model.solve(count, compact(model.shape, other_scatter), d)
+            value = expected_log_likelihood(count, scatter, model.shape.dense(other, k, d))
+            assert value <= top + 1e-9 * abs(top)
+
+
+def test_solve_does_not_depend_on_the_amount_of_data(covariance_type: str, rng: np.random.Generator) -> None:
+    model = covariance_model(covariance_type)
+    count = rng.uniform(5, 50, 3)
+    scatter = compact(model.shape, random_spd(rng, 3, 3) * count[:, None, None])
+    np.testing.assert_allclose(model.solve(7 * count, 7 * scatter, 3), model.solve(count, scatter, 3), rtol=1e-10)

@@ -1,0 +1,1 @@
+"""Oracles: numbers from outside this library, with how they were made."""
