@@ -237,23 +237,15 @@ def _restore_estimator(estimator_class: Any, mixture: Mixture, document: Mapping
     return estimator
 
 
-def _is_gaussian_mixture(model: Any) -> bool:
-    return type(model) is mixtura.GaussianMixture
-
-
-def _restore_gaussian_mixture(mixture: Mixture, document: Mapping[str, Any]) -> Any:
-    return _restore_estimator(mixtura.GaussianMixture, mixture, document)
-
-
 #: By the name under which files know them.
 KINDS: dict[str, Kind] = {
     "mixture": Kind(
         lambda model: isinstance(model, Mixture), _describe_mixture, lambda mixture, document: mixture, ("mixture",)
     ),
     "GaussianMixture": Kind(
-        _is_gaussian_mixture,
+        lambda model: type(model) is mixtura.GaussianMixture,
         _describe_estimator,
-        _restore_gaussian_mixture,
+        lambda mixture, document: _restore_estimator(mixtura.GaussianMixture, mixture, document),
         ("mixture", "feature_names", "options", "fit"),
     ),
 }

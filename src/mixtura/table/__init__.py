@@ -1,0 +1,132 @@
+"""Tables for the command line: text, Parquet and NumPy files in, the same out.
+
+A cell that is no number is an error that names its line and column: nothing is
+guessed, dropped or filled in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mixtura.atomic import replacing
+from mixtura.table.binary import read_npy, read_parquet, write_npy, write_parquet
+from mixtura.table.columns import Table, TableError
+from mixtura.table.text import DELIMITERS, read_text, write_text
+
+__all__ = ["Table", "TableError", "read_table", "write_table"]
+
+
+def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = None, weights: str | None = None) -> Table:
+    r"""The numbers of a table.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file ``.csv``, ``.tsv`` or ``.txt``, ``.parquet`` or ``.npy``; "-" is
+        text on standard input. In text, the first row is a header if one of its
+        cells is neither a number nor missing.
+    columns : sequence of str, optional
+        Features, by name, or by position from 0 where the file has no header.
+        Default: all columns but the weights.
+    weights : str, optional
+        The column of the rows' weights.
+
+    Raises
+    ------
+    TableError
+        If the table cannot be read; the message names the line and the column.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from mixtura.table import read_table
+    >>> path = os.path.join(tempfile.mkdtemp(), "points.csv")
+    >>> with open(path, "w") as stream:
+    ...     _ = stream.write("x,y,kind\n1,2.5,a\n3,4,b\n")
+    >>> table = read_table(path, columns=["y", "x"])
+    >>> table.names, table.frame.tolist()
+    (('y', 'x'), [[2.5, 1.0], [4.0, 3.0]])
+    """
+    shown = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    try:
+        table = _reader(path)(path, columns, weights)
+        _check_weights(table)
+    except TableError as error:
+        raise TableError(f"{shown}: {error}") from None
+    except OSError as error:
+        raise TableError(f"{shown}: cannot be read: {error.strerror or error}") from error
+    return table
+
+
+Reader = Callable[[str | os.PathLike[str], Sequence[str] | None, str | None], Table]
+
+
+def _reader(path: str | os.PathLike[str]) -> Reader:
+    ending = _ending(path)
+    if ending in DELIMITERS:
+        return read_text
+    if ending in (".parquet", ".pq"):
+        return read_parquet
+    if ending == ".npy":
+        return read_npy
+    raise TableError(
+        f"unknown kind of file {ending!r}; use .csv, .tsv, .txt, .parquet or .npy, or - for standard input"
+    )
+
+
+def _ending(path: str | os.PathLike[str]) -> str:
+    return "" if os.fspath(path) == "-" else Path(path).suffix.lower() or "none"
+
+
+def _check_weights(table: Table) -> None:
+    if len(table.frame) == 0:
+        raise TableError("has no rows of data")
+    if table.weights is None:
+        return
+    for row in np.flatnonzero(table.weights < 0):
+        raise TableError(f"row {row} of the data (counted from 0) has the negative weight {table.weights[row]:g}")
+    if not table.weights.any():
+        raise TableError("all weights are zero; at least one must be positive")
+
+
+def write_table(destination: str | os.PathLike[str] | IO[str], columns: dict[str, ArrayLike]) -> None:
+    """Write named columns to a file, all of it or nothing, or to an open stream as CSV.
+
+    Parameters
+    ----------
+    destination : str, path-like or text stream
+        A path ends in ``.csv``, ``.tsv``, ``.txt``, ``.parquet`` or ``.npy``.
+    columns : dict of str to array of shape (n,)
+
+    Examples
+    --------
+    >>> import sys
+    >>> from mixtura.table import write_table
+    >>> write_table(sys.stdout, {"label": [0, 1], "probability": [0.25, 1.0]})
+    label,probability
+    0,0.25
+    1,1.0
+    """
+    arrays = {name: np.asarray(values) for name, values in columns.items()}
+    if not isinstance(destination, str | os.PathLike):
+        write_text(destination, arrays, ",")
+        return
+    ending = _ending(destination)
+    try:
+        if ending in (".csv", ".tsv", ".txt"):
+            with replacing(destination) as stream:
+                write_text(stream, arrays, "," if ending == ".csv" else "\t")
+        elif ending in (".parquet", ".npy"):
+            with replacing(destination, "wb") as stream:
+                (write_npy if ending == ".npy" else write_parquet)(stream, arrays)
+        else:
+            raise TableError(f"cannot write {ending!r}; use .csv, .tsv, .txt, .parquet or .npy")
+    except (OSError, TableError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TableError(f"{os.fspath(destination)}: {reason}") from error

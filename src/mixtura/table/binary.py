@@ -1,0 +1,85 @@
+"""Parquet and NumPy files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from mixtura.shape import Array
+from mixtura.table.columns import NO_MISSING, Columns, Table, TableError, select_columns
+
+__all__ = ["read_npy", "read_parquet", "write_npy", "write_parquet"]
+
+
+def read_parquet(path: str | os.PathLike[str], columns: Sequence[str] | None, weights: str | None) -> Table:
+    """The numbers of a Parquet file."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
+    with open(path, "rb") as stream:
+        try:
+            names = parquet.read_schema(stream).names
+            selection = select_columns(len(names), names, columns, weights)
+            table = parquet.read_table(stream, columns=[names[i] for i in selection.wanted])
+        except pyarrow.ArrowException as error:
+            raise TableError(f"is not a sound Parquet file: {error}") from None
+    arrays = [_parquet_column(table, names[i], selection) for i in selection.wanted]
+    return selection.split(np.column_stack(arrays))
+
+
+def _parquet_column(table: Any, name: str, columns: Columns) -> Array:
+    import pyarrow
+
+    column = table[name]
+    kind = column.type
+    if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)):
+        advice = "choose others" if columns.chosen_by_user else "choose the numeric columns with --columns"
+        raise TableError(f"column {name!r} has type {kind}, not numbers; {advice}")
+    values = column.to_numpy()
+    missing = np.asarray(column.is_null())
+    if missing.any():
+        raise TableError(f"row {missing.argmax()} (counted from 0), column {name!r}: no value; {NO_MISSING}")
+    return _finite(values.astype(np.float64), f"column {name!r}")
+
+
+def read_npy(path: str | os.PathLike[str], columns: Sequence[str] | None, weights: str | None) -> Table:
+    """The numbers of a NumPy file."""
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise TableError(f"is not a sound .npy file: {error}") from None
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim != 2 or values.shape[1] == 0 or values.dtype.kind not in "fiub":
+        raise TableError(f"must hold a numeric array of shape (n, D); it has shape {values.shape}, {values.dtype}")
+    selection = select_columns(values.shape[1], None, columns, weights)
+    chosen = values[:, list(selection.wanted)].astype(np.float64)
+    for i, values_of_column in zip(selection.wanted, chosen.T, strict=True):
+        _finite(values_of_column, f"column {i}")
+    return selection.split(chosen)
+
+
+def _finite(values: Array, label: str) -> Array:
+    for row in np.flatnonzero(~np.isfinite(values)):
+        problem = f"a missing value; {NO_MISSING}" if np.isnan(values[row]) else "infinite; correct it"
+        raise TableError(f"row {row} (counted from 0), {label}: {values[row]} is {problem}")
+    return values
+
+
+def write_npy(stream: IO[bytes], columns: dict[str, Any]) -> None:
+    """Columns as one array (n, D)."""
+    np.save(stream, np.column_stack(list(columns.values())), allow_pickle=False)
+
+
+def write_parquet(stream: IO[bytes], columns: dict[str, Any]) -> None:
+    """Columns as a Parquet file."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
+    parquet.write_table(pyarrow.table(columns), stream)

@@ -1,0 +1,181 @@
+"""Delimited text: comma, semicolon or tab."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mixtura.shape import Array
+from mixtura.table.columns import NO_MISSING, Columns, Table, TableError, select_columns
+
+__all__ = ["DELIMITERS", "read_text", "write_text"]
+
+DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;", "": ",;\t"}  # the first that the first line has
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "."})
+CHUNK_ROWS = 16_384
+ARROW_BYTES = 4 * 2**20  # below this, importing pyarrow takes longer than doing without
+
+
+def read_text(path: str | os.PathLike[str], columns: Sequence[str] | None, weights: str | None) -> Table:
+    """The numbers of a text file, or of standard input."""
+    content = sys.stdin.buffer.read() if os.fspath(path) == "-" else Path(path).read_bytes()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content.strip():
+        raise TableError("is empty")
+    first_line = content.lstrip(b"\r\n").splitlines()[0].decode("utf-8", "replace")
+    candidates = DELIMITERS["" if os.fspath(path) == "-" else Path(path).suffix.lower()]
+    document = _Text(content, next((one for one in candidates if one in first_line), candidates[0]))
+    first = document.first_row()
+    header = any(not _is_number(cell) and cell.strip().lower() not in MISSING for cell in first)
+    selection = select_columns(len(first), [cell.strip() for cell in first] if header else None, columns, weights)
+    if header and document.has_one_row():
+        raise TableError("has a header but no rows of data")
+    values = _by_arrow(document, selection) if len(content) > ARROW_BYTES else None
+    return selection.split(_by_rows(document, selection) if values is None else values)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Delimited text."""
+
+    content: bytes
+    delimiter: str
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number and cells of each row that is not blank."""
+        stream = io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8", newline="")
+        reader = csv.reader(stream, delimiter=self.delimiter, strict=True)
+        try:
+            for cells in reader:
+                if cells:
+                    yield reader.line_num, cells
+        except csv.Error as error:
+            raise TableError(f"line {reader.line_num}: {error}") from None
+        except UnicodeDecodeError:
+            raise TableError(f"line {self._line_not_utf8()}: is not UTF-8 text") from None
+
+    def _line_not_utf8(self) -> int:
+        try:
+            self.content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return self.content.count(b"\n", 0, error.start) + 1
+        return 1
+
+    def first_row(self) -> list[str]:
+        return next(self.rows())[1]
+
+    def has_one_row(self) -> bool:
+        rows = self.rows()
+        next(rows)
+        return next(rows, None) is None
+
+
+def _number(cell: str) -> float:
+    """A finite decimal number; Python's ``1_000`` is none."""
+    value = float(cell)
+    if "_" in cell or not math.isfinite(value):
+        raise ValueError(cell)
+    return value
+
+
+def _is_number(cell: str, convert: Callable[[str], float] = _number) -> bool:
+    try:
+        convert(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _by_arrow(document: _Text, columns: Columns) -> Array | None:
+    """Fast, where pyarrow is there and finds nothing wrong; what is wrong is for `_by_rows` to name."""
+    try:
+        import pyarrow
+        from pyarrow import csv as arrow_csv
+    except ImportError:
+        return None
+    names = [str(i) for i in range(columns.count)]
+    wanted = [names[i] for i in columns.wanted]
+    try:
+        table = arrow_csv.read_csv(
+            io.BytesIO(document.content),
+            arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=int(columns.names is not None)),
+            arrow_csv.ParseOptions(delimiter=document.delimiter),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pyarrow.float64()), null_values=[], include_columns=wanted
+            ),
+        )
+    except pyarrow.ArrowInvalid:
+        return None
+    values = np.column_stack([table[name].to_numpy() for name in wanted])
+    return values if np.isfinite(values).all() else None
+
+
+def _by_rows(document: _Text, columns: Columns) -> Array:
+    """In one pass of the standard library, naming the first thing that is wrong."""
+    convert = _number if b"_" in document.content else float
+    chunks, pending, lines = [], [], []
+    rows = document.rows()
+    if columns.names is not None:
+        next(rows)
+    for line, cells in rows:
+        if len(cells) != columns.count:
+            raise TableError(f"line {line}: has {len(cells)} cells where the first row has {columns.count}")
+        pending.append([cells[i] for i in columns.wanted])
+        lines.append(line)
+        if len(pending) == CHUNK_ROWS:
+            chunks.append(_converted(pending, lines, document, columns, convert))
+            pending, lines = [], []
+    chunks.append(_converted(pending, lines, document, columns, convert))
+    return np.concatenate(chunks)
+
+
+def _converted(
+    rows: list[list[str]], lines: list[int], document: _Text, columns: Columns, convert: Callable[[str], float]
+) -> Array:
+    try:
+        values = np.array([[convert(cell) for cell in row] for row in rows], dtype=np.float64)
+        if np.isfinite(values).all():
+            return values.reshape(len(rows), len(columns.wanted))
+    except ValueError:
+        pass
+    line, column, cell = next(
+        (line, column, cell)
+        for line, row in zip(lines, rows, strict=True)
+        for column, cell in zip(columns.wanted, row, strict=True)
+        if not _is_number(cell)
+    )
+    raise TableError(_problem(line, column, cell, document, columns))
+
+
+def _problem(line: int, column: int, cell: str, document: _Text, columns: Columns) -> str:
+    """What to say about a cell that is no number."""
+    label = columns.label(column)
+    if not cell.strip():
+        return f"line {line}, {label}: the cell is empty; {NO_MISSING}"
+    if cell.strip().lower() in MISSING:
+        return f"line {line}, {label}: {cell!r} is a missing value; {NO_MISSING}"
+    rows = list(document.rows())[columns.names is not None :]
+    if columns.chosen_by_user or any(_is_number(cells[column], float) for _, cells in rows if len(cells) > column):
+        return f"line {line}, {label}: {cell[:60]!r} is not a finite number; correct it or leave the column out"
+    numeric = [str(i) if columns.names is None else columns.names[i] for i, c in enumerate(rows[0][1]) if _is_number(c)]
+    advice = f"choose the numeric columns: --columns {','.join(numeric)}" if numeric else "no column is numeric"
+    return f"{label} is text (line {line}: {cell[:60]!r}); {advice}"
+
+
+def write_text(stream: IO[str], columns: dict[str, Any], delimiter: str) -> None:
+    """Columns as delimited text, with a header."""
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    n_rows = max((len(values) for values in columns.values()), default=0)
+    for start in range(0, n_rows, CHUNK_ROWS):
+        part: Iterable[list[Any]] = (values[start : start + CHUNK_ROWS].tolist() for values in columns.values())
+        writer.writerows(zip(*part, strict=True))
