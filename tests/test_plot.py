@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -157,3 +159,10 @@ def test_curves_of_another_length_are_refused(values):
 def test_a_selection_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no value"):
         ModelSelectionDisplay([1], [np.nan])
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.delitem(sys.modules, "mixtura.plot")
+    with pytest.raises(ImportError, match=r'pip install "mixtura\[plot\]"'):
+        importlib.import_module("mixtura.plot")
