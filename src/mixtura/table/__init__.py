@@ -16,13 +16,18 @@ from numpy.typing import ArrayLike
 
 from mixtura.atomic import replacing
 from mixtura.table.binary import read_npy, read_parquet, write_npy, write_parquet
-from mixtura.table.columns import Table, TableError
+from mixtura.table.columns import Request, Table, TableError
 from mixtura.table.text import DELIMITERS, read_text, write_text
 
 __all__ = ["Table", "TableError", "read_table", "write_table"]
 
 
-def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = None, weights: str | None = None) -> Table:
+def read_table(
+    path: str | os.PathLike[str],
+    columns: Sequence[str] | None = None,
+    weights: str | None = None,
+    expected: Sequence[str] | None = None,
+) -> Table:
     r"""The numbers of a table.
 
     Parameters
@@ -36,6 +41,8 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
         Default: all columns but the weights.
     weights : str, optional
         The column of the rows' weights.
+    expected : sequence of str, optional
+        Features to take where the file has a header and `columns` says nothing.
 
     Raises
     ------
@@ -55,7 +62,7 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
     """
     shown = "standard input" if os.fspath(path) == "-" else os.fspath(path)
     try:
-        table = _reader(path)(path, columns, weights)
+        table = _reader(path)(path, Request(columns, weights, expected))
         _check_weights(table)
     except TableError as error:
         raise TableError(f"{shown}: {error}") from None
@@ -64,7 +71,7 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
     return table
 
 
-Reader = Callable[[str | os.PathLike[str], Sequence[str] | None, str | None], Table]
+Reader = Callable[[str | os.PathLike[str], Request], Table]
 
 
 def _reader(path: str | os.PathLike[str]) -> Reader:

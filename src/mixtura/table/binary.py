@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
 
 from mixtura.shape import Array
-from mixtura.table.columns import NO_MISSING, Columns, Table, TableError, select_columns
+from mixtura.table.columns import NO_MISSING, Columns, Request, Table, TableError, select_columns
 
 __all__ = ["read_npy", "read_parquet", "write_npy", "write_parquet"]
 
 
-def read_parquet(path: str | os.PathLike[str], columns: Sequence[str] | None, weights: str | None) -> Table:
+def read_parquet(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a Parquet file."""
     try:
         import pyarrow
@@ -24,7 +23,7 @@ def read_parquet(path: str | os.PathLike[str], columns: Sequence[str] | None, we
     with open(path, "rb") as stream:
         try:
             names = parquet.read_schema(stream).names
-            selection = select_columns(len(names), names, columns, weights)
+            selection = select_columns(len(names), names, request)
             table = parquet.read_table(stream, columns=[names[i] for i in selection.wanted])
         except pyarrow.ArrowException as error:
             raise TableError(f"is not a sound Parquet file: {error}") from None
@@ -47,7 +46,7 @@ def _parquet_column(table: Any, name: str, columns: Columns) -> Array:
     return _finite(values.astype(np.float64), f"column {name!r}")
 
 
-def read_npy(path: str | os.PathLike[str], columns: Sequence[str] | None, weights: str | None) -> Table:
+def read_npy(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a NumPy file."""
     try:
         values = np.load(path, allow_pickle=False)
@@ -56,7 +55,7 @@ def read_npy(path: str | os.PathLike[str], columns: Sequence[str] | None, weight
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] == 0 or values.dtype.kind not in "fiub":
         raise TableError(f"must hold a numeric array of shape (n, D); it has shape {values.shape}, {values.dtype}")
-    selection = select_columns(values.shape[1], None, columns, weights)
+    selection = select_columns(values.shape[1], None, request)
     chosen = values[:, list(selection.wanted)].astype(np.float64)
     for i, values_of_column in zip(selection.wanted, chosen.T, strict=True):
         _finite(values_of_column, f"column {i}")

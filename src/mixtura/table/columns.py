@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.shape import Array
 
-__all__ = ["NO_MISSING", "Columns", "Table", "TableError", "select_columns"]
+__all__ = ["NO_MISSING", "Columns", "Request", "Table", "TableError", "select_columns"]
 
 NO_MISSING = "missing values are not supported yet; drop or impute these rows first"
 
@@ -33,6 +33,25 @@ class Table:
     frame: Array
     names: tuple[str, ...] | None
     weights: Array | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants of a file.
+
+    Parameters
+    ----------
+    columns : sequence of str, optional
+        Features, by name, or by position from 0 where the file has no header.
+    weights : str, optional
+        The column of the rows' weights.
+    expected : sequence of str, optional
+        Features to take where the file has a header and `columns` says nothing.
+    """
+
+    columns: Sequence[str] | None = None
+    weights: str | None = None
+    expected: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,10 +81,10 @@ class Columns:
         return Table(np.ascontiguousarray(values[:, :-1]), names, values[:, -1].copy())
 
 
-def select_columns(
-    count: int, names: Sequence[str] | None, columns: Sequence[str] | None, weights: str | None
-) -> Columns:
+def select_columns(count: int, names: Sequence[str] | None, request: Request) -> Columns:
     """Which columns of a file with so many of them, named or not, the user means."""
+    weights = request.weights
+    columns = request.expected if request.columns is None and names is not None else request.columns
     keys = [str(i) for i in range(count)] if names is None else list(names)
     weight = None if weights is None else _position(weights, keys, names is None)
     features = [i for i in range(count) if i != weight]

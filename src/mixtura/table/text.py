@@ -7,7 +7,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from mixtura.shape import Array
-from mixtura.table.columns import NO_MISSING, Columns, Table, TableError, select_columns
+from mixtura.table.columns import NO_MISSING, Columns, Request, Table, TableError, select_columns
 
 __all__ = ["DELIMITERS", "read_text", "write_text"]
 
@@ -25,7 +25,7 @@ CHUNK_ROWS = 16_384
 ARROW_BYTES = 4 * 2**20  # below this, importing pyarrow takes longer than doing without
 
 
-def read_text(path: str | os.PathLike[str], columns: Sequence[str] | None, weights: str | None) -> Table:
+def read_text(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a text file, or of standard input."""
     content = sys.stdin.buffer.read() if os.fspath(path) == "-" else Path(path).read_bytes()
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -36,7 +36,7 @@ def read_text(path: str | os.PathLike[str], columns: Sequence[str] | None, weigh
     document = _Text(content, next((one for one in candidates if one in first_line), candidates[0]))
     first = document.first_row()
     header = any(not _is_number(cell) and cell.strip().lower() not in MISSING for cell in first)
-    selection = select_columns(len(first), [cell.strip() for cell in first] if header else None, columns, weights)
+    selection = select_columns(len(first), [cell.strip() for cell in first] if header else None, request)
     if header and document.has_one_row():
         raise TableError("has a header but no rows of data")
     values = _by_arrow(document, selection) if len(content) > ARROW_BYTES else None
