@@ -56,3 +56,11 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
     choice: Engines = request.param
     choice.activate(monkeypatch)
     return choice
+
+
+@pytest.fixture(params=ENGINES[:2], ids=str)
+def loop_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Engines:
+    """The oracle and the best native engine, for slow laws of the loop rather than of the arithmetic."""
+    choice: Engines = request.param
+    choice.activate(monkeypatch)
+    return choice

@@ -28,13 +28,13 @@ def smallest_eigenvalues(mixture: Mixture) -> np.ndarray:
 @pytest.mark.parametrize("floor", [1e-6, 1e-3, 0.1])
 @pytest.mark.parametrize("accelerate", [False, True], ids=["plain", "accelerated"])
 def test_fits_stay_above_the_floor(
-    covariance_type: str, engine: Engines, rng: np.random.Generator, floor: float, accelerate: bool
+    covariance_type: str, loop_engine: Engines, rng: np.random.Generator, floor: float, accelerate: bool
 ) -> None:
     """Six components on a coarse grid collapse without one."""
     rows = rng.integers(0, 3, (80, 2)).astype(np.float64) * [1.0, 1e4] + [1e5, 0.0]
     starts = [random_start(rng, rows, covariance_type, 6) for _ in range(3)]
     to = standardization_of(rows, covariance_type)
-    for fit in fit_all(engine, rows, starts, floor=floor, tol=0, max_iter=60, accelerate=accelerate):
+    for fit in fit_all(loop_engine, rows, starts, floor=floor, tol=0, max_iter=60, accelerate=accelerate):
         lowest = smallest_eigenvalues(to.forward(fit.mixture))
         assert np.all(lowest >= floor * (1 - 1e-9))
         held = lowest < floor * (1 + 1e-6)
