@@ -19,7 +19,9 @@ from mixtura.table.binary import read_npy, read_parquet, write_npy, write_parque
 from mixtura.table.columns import Request, Table, TableError
 from mixtura.table.text import DELIMITERS, read_text, write_text
 
-__all__ = ["Table", "TableError", "read_table", "write_table"]
+__all__ = ["WRITABLE", "Table", "TableError", "read_table", "write_table"]
+
+WRITABLE = (".csv", ".tsv", ".txt", ".parquet", ".npy")
 
 
 def read_table(
