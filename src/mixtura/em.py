@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.acceleration import Anderson
+from mixtura.acceleration import Squarem
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep, Update
@@ -27,7 +27,7 @@ __all__ = ["EMOptions", "Status", "Trajectory", "run"]
 ROUNDING = 1e-13
 
 #: Plain steps before the first extrapolation: far from an optimum EM's own path is the safer one.
-PLAIN_START = 10
+PLAIN_START = 5
 
 #: Consecutive plain steps whose increments have to confirm that little is left to gain.
 CONFIRMING_STEPS = 3
@@ -101,7 +101,7 @@ class Trajectory:
         self.collapsed: NDArray[np.bool_] = np.zeros(self.start.n_components, dtype=bool)
         self._proposal = Update(self.start, self.collapsed)
         self._extrapolated = False
-        self._accelerator = Anderson() if self.options.accelerate else None
+        self._accelerator = Squarem() if self.options.accelerate else None
         self._plain_run = 0
 
     @property
@@ -139,8 +139,7 @@ class Trajectory:
         if self.gap < self.options.tol and self._confirmed:
             self.status = Status.CONVERGED
             return
-        plain = self.mstep(statistics, self.mixture)
-        self._propose(plain, self._accelerator and self._accelerator.propose(statistics))
+        self._propose(statistics)
 
     @property
     def _confirmed(self) -> bool:
@@ -151,27 +150,24 @@ class Trajectory:
         """
         return self._accelerator is None or self._plain_run > CONFIRMING_STEPS
 
-    def _propose(self, plain: Update, target: SufficientStats | None) -> None:
+    def _propose(self, statistics: SufficientStats) -> None:
         """Go to the extrapolated statistics' M-step if that is a sound mixture, else to the plain one."""
-        self._proposal, self._extrapolated = plain, False
-        if target is None or self._accelerator is None:
-            return
-        if len(self.history) <= PLAIN_START or self.gap < self.options.tol:
+        target = None if self._accelerator is None else self._accelerator.propose(statistics)
+        if target is not None and self._accelerator is not None:
+            if len(self.history) > PLAIN_START and self.gap >= self.options.tol:
+                update = self.mstep(target, self.mixture)
+                if not np.any(update.collapsed & ~self.collapsed):
+                    self._proposal, self._extrapolated = update, True
+                    return
             self._accelerator.take_plain()
-            return
-        update = self.mstep(target, self.mixture)
-        if np.any(update.collapsed & ~plain.collapsed):
-            self._accelerator.take_plain()
-            return
-        self._proposal, self._extrapolated = update, True
+        self._proposal, self._extrapolated = self.mstep(statistics, self.mixture), False
 
     def _reject(self) -> None:
         """Back to the plain EM step from the best parameters; forget what led astray."""
         assert self.statistics is not None and self._accelerator is not None
         self.history.append(self.log_likelihood)
         self._plain_run = 0
-        self._accelerator.reset()
-        self._accelerator.propose(self.statistics)
+        self._accelerator.retreat(self.statistics)
         self._proposal, self._extrapolated = self.mstep(self.statistics, self.mixture), False
 
 
@@ -184,15 +180,19 @@ def remaining_gain(history: Sequence[float]) -> float:
     """
     if len(history) < 4:
         return np.inf
-    increments = np.maximum(np.diff(history[-4:]), 0.0)
-    floor = 4 * np.finfo(np.float64).eps * (1.0 + abs(history[-1]))
-    if np.all(increments <= floor):
+    floor = 4 * float(np.finfo(np.float64).eps) * (1.0 + abs(history[-1]))
+    oldest, before, after = (max(history[i + 1] - history[i], 0.0) for i in (-4, -3, -2))
+    if max(oldest, before, after) <= floor:
         return 0.0
-    estimates = []
-    for before, after in zip(increments[:-1], increments[1:], strict=True):
-        rate = after / before if before > floor else 0.5
-        estimates.append(after * rate / (1 - rate) if rate < 1 else np.inf)
-    return float(max(estimates))
+    return max(_geometric_rest(oldest, before, floor), _geometric_rest(before, after, floor))
+
+
+def _geometric_rest(before: float, after: float, floor: float) -> float:
+    """Sum of the increments after the second of two, if they go on shrinking at the same rate."""
+    if before <= floor:
+        return after
+    rate = after / before
+    return after * rate / (1 - rate) if rate < 1 else np.inf
 
 
 def run(

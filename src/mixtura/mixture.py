@@ -99,11 +99,11 @@ class Mixture:
         scale = np.abs(dense).max(axis=(1, 2), keepdims=True)
         for k in np.flatnonzero(np.any(np.abs(dense - dense.swapaxes(1, 2)) > 1e-9 * scale, axis=(1, 2))):
             raise ValueError(f"the covariance of component {k} is not symmetric")
-        for k in range(self.n_components):
+        for component, matrix in enumerate(dense):
             try:
-                np.linalg.cholesky(dense[k])
+                np.linalg.cholesky(matrix)
             except np.linalg.LinAlgError:
-                raise ValueError(f"the covariance of component {k} is not positive definite") from None
+                raise ValueError(f"the covariance of component {component} is not positive definite") from None
 
     @property
     def model(self) -> CovarianceModel:
@@ -188,10 +188,11 @@ class Mixture:
             Grouped by component, as scikit-learn's ``sample`` returns them.
         components : array of shape (size,)
         """
-        rng = random_state if hasattr(random_state, "multinomial") else np.random.default_rng(random_state)  # type: ignore[arg-type]
-        counts = rng.multinomial(size, self.weights / self.weights.sum())  # type: ignore[union-attr]
+        if random_state is None or isinstance(random_state, int | np.integer):
+            random_state = np.random.default_rng(random_state)
+        counts = random_state.multinomial(size, self.weights / self.weights.sum())
         factors = np.linalg.cholesky(self.dense_covariances)
-        noise = rng.standard_normal((size, self.n_features))  # type: ignore[union-attr]
+        noise = random_state.standard_normal((size, self.n_features))
         components = np.repeat(np.arange(self.n_components), counts)
         rows = np.empty_like(noise)
         for k in np.flatnonzero(counts):

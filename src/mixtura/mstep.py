@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.mixture import Mixture
-from mixtura.shape import Array
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["MStep", "Update"]

@@ -69,11 +69,9 @@ def log_joint(forms: QuadraticForms, rows: Array) -> Array:
 
 
 def stack(forms: Sequence[QuadraticForms]) -> tuple[Array, Array, Array]:
-    """(const, center, whitener) of several mixtures of one shape, end to end along K.
-
-    A shared whitener stays one per mixture: (G, D, D).
-    """
-    const = np.concatenate([form.const for form in forms])
-    center = np.concatenate([form.center for form in forms])
-    join = np.stack if forms[0].shape.shared else np.concatenate
-    return const, center, join([form.whitener for form in forms])
+    """(const, center, whitener) of several mixtures of one shape, not a shared one, end to end along K."""
+    if len(forms) == 1:
+        return forms[0].const, forms[0].center, forms[0].whitener
+    parts = zip(*((form.const, form.center, form.whitener) for form in forms), strict=True)
+    const, center, whitener = (np.concatenate(part) for part in parts)
+    return const, center, whitener

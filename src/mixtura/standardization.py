@@ -9,8 +9,10 @@ scale, because scaling features separately would change the model.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
@@ -50,9 +52,10 @@ class Standardization:
         """log p(x) = log p(z) - log_jacobian."""
         return float(np.log(self.scale).sum())
 
-    def rows(self, rows: Array) -> Array:
+    def rows(self, rows: NDArray[Any]) -> Array:
         """(n, D) rows in these coordinates, in float64."""
-        return (rows.astype(np.float64, copy=False) - self.shift) / self.scale
+        centred: Array = rows.astype(np.float64, copy=False) - self.shift
+        return centred / self.scale
 
     def forward(self, mixture: Mixture) -> Mixture:
         """A mixture in data coordinates, expressed in these."""

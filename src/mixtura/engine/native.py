@@ -8,9 +8,10 @@ are bitwise the same for any number of threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,24 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
 
 
+class _OrderedSum:
+    """A sum whose terms arrive in any order and are added in the order of the rows."""
+
+    def __init__(self, size: int) -> None:
+        self.values = np.zeros(size)
+        self._next_row = 0
+        self._waiting: dict[int, tuple[int, NDArray[np.float64]]] = {}
+        self._lock = Lock()
+
+    def add(self, start: int, stop: int, term: NDArray[np.float64]) -> None:
+        """Add the term of rows start to stop as soon as all rows before them are in."""
+        with self._lock:
+            self._waiting[start] = (stop, term)
+            while self._next_row in self._waiting:
+                self._next_row, ready = self._waiting.pop(self._next_row)
+                self.values += ready
+
+
 class NativeEngine:
     """Sums over the blocks of a source by the compiled kernel.
 
@@ -104,12 +123,34 @@ class NativeEngine:
         )
         return kernel, arithmetic
 
-    def _each_block(self, work: Callable[[Block], Any], n_products: int) -> Iterable[Any]:
-        """Results of ``work`` in block order, computed by the pool if there is enough to do."""
-        blocks = self._source.blocks()
-        if self._threads == 1 or self._source.n_rows * n_products < THREADED_WORK:
-            return map(work, blocks)
-        return _pool(self._threads, os.getpid()).map(work, blocks)
+    def _share(self, work: Callable[[Block], None], n_products: int) -> None:
+        """Do ``work`` on every block: on the calling thread, and on the pool's if there is enough to do.
+
+        Threads take the next block from one iterator, so that a busy processor
+        holds up no one but itself.
+        """
+        blocks = iter(self._source.blocks())
+        n_threads = self._threads if self._source.n_rows * n_products >= THREADED_WORK else 1
+        lock = Lock()
+
+        def take() -> Block | None:
+            with lock:
+                return next(blocks, None)
+
+        def drain() -> None:
+            while (block := take()) is not None:
+                work(block)
+
+        helpers = [_pool(n_threads, os.getpid()).submit(drain) for _ in range(n_threads - 1)]
+        try:
+            drain()
+        except BaseException:
+            with lock:
+                blocks = iter(())  # the others finish the block at hand and stop
+            wait(helpers)
+            raise
+        for helper in helpers:
+            helper.result()
 
     def _products(self, forms: Sequence[QuadraticForms]) -> int:
         return sum(form.whitener.size + 20 * form.n_components for form in forms)
@@ -118,15 +159,15 @@ class NativeEngine:
         """See `Engine.reduce`."""
         kernel, arithmetic = self._kernel(forms)
 
-        def partial(block: Block) -> NDArray[np.float64]:
+        total = _OrderedSum(kernel.packed_size)
+
+        def partial(block: Block) -> None:
             packed = np.empty(kernel.packed_size)
             kernel.reduce(block.rows, block.weights, packed)
-            return packed
+            total.add(block.start, block.start + block.rows.shape[0], packed)
 
-        total = np.zeros(kernel.packed_size)
-        for packed in self._each_block(partial, self._products(forms)):
-            total += packed
-        return self._unpack(kernel.unpack(total), forms, arithmetic)
+        self._share(partial, self._products(forms))
+        return self._unpack(kernel.unpack(total.values), forms, arithmetic)
 
     def _unpack(
         self, sums: tuple[Any, Any, Any, Any], forms: Sequence[QuadraticForms], arithmetic: int
@@ -161,8 +202,7 @@ class NativeEngine:
             part = result[block.start : block.start + block.rows.shape[0]]
             kernel.map_rows(block.rows, *(part if output is one else None for one in RowOutput))
 
-        for _ in self._each_block(fill, self._products([forms])):
-            pass
+        self._share(fill, self._products([forms]))
         return result if output is RowOutput.RESPONSIBILITIES else result[:, 0]
 
 

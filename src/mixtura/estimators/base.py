@@ -83,10 +83,10 @@ def _check_columns(X: Any) -> None:
     if not isinstance(frame, nw.DataFrame):
         return
     for name, dtype in frame.schema.items():
-        if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean) or isinstance(dtype, nw.Object)):
+        if not (dtype.is_numeric() or isinstance(dtype, (nw.Boolean, nw.Object))):
             raise ValueError(f"column {name!r} has type {dtype}, not numbers; drop or encode it")
     for name in frame.columns:
-        missing = frame[name].is_null()
+        missing = frame.get_column(name).is_null()
         if missing.any():
             row = int(missing.to_numpy().astype(bool).argmax())
             raise ValueError(f"Input X contains NaN: row {row} of column {name!r} has no value; {NO_MISSING}")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura import search
-from mixtura.covariance import CovarianceModel, covariance_model
+from mixtura.covariance import CovarianceModel
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine import create_engine
 from mixtura.estimators.base import ConstantFeatureWarning, check_random_state, raise_if_not_finite
@@ -103,13 +103,16 @@ def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | No
     labels = [f"{j}" if names is None else f"{j} ({names[j]!r})" for j in range(variance.size)]
     spread = np.sqrt(variance)
     for j in np.flatnonzero(spread > LARGEST_SPREAD):
-        raise ValueError(f"feature {labels[j]} spreads over {spread[j]:.3g}, too much to square; divide it by a constant")
+        raise ValueError(
+            f"feature {labels[j]} spreads over {spread[j]:.3g}, too much to square; divide it by a constant"
+        )
     for j in np.flatnonzero(spread < SMALLEST_SPREAD):
         column = source.rows[:, j]
         if np.any(column != column[0]) and np.abs(column).max() < SMALLEST_SPREAD:
             raise ValueError(f"feature {labels[j]} is too small to square; multiply it by a constant")
         warnings.warn(
-            f"feature {labels[j]} is constant; it cannot tell components apart and makes every covariance singular; drop it",
+            f"feature {labels[j]} is constant; it cannot tell components apart and makes every covariance "
+            "singular; drop it",
             ConstantFeatureWarning,
             stacklevel=6,
         )

@@ -39,7 +39,7 @@ def _check_integer(name: str, value: Any, minimum: int) -> None:
 def _check_not_negative(name: str, value: Any) -> None:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number; got {value!r}")
-    if not 0 <= value < float("inf"):
+    if not 0 <= float(value) < float("inf"):
         raise ValueError(f"{name} must be >= 0 and finite; got {value}")
 
 

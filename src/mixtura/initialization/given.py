@@ -31,7 +31,8 @@ def responsibilities_from(given: ArrayLike, n_rows: int, n_components: int) -> A
     sums = shares.sum(axis=1)
     wrong = np.flatnonzero((shares < 0).any(axis=1) | ~(np.abs(sums - 1) < 1e-6))
     if wrong.size:
-        raise ValueError(f"the responsibilities of row {wrong[0]} must be >= 0 and sum to 1; they sum to {sums[wrong[0]]}")
+        row = wrong[0]
+        raise ValueError(f"the responsibilities of row {row} must be >= 0 and sum to 1; they sum to {sums[row]}")
     return shares / sums[:, None]
 
 

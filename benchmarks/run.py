@@ -1,0 +1,234 @@
+"""mixtura against scikit-learn (and pomegranate and mlpack where installed), in one process, in turn.
+
+``python benchmarks/run.py [--only NAME ...] [--repeats N] [--readme]``
+
+Every case is run by each contender in turn, several times; medians are reported,
+with the ratio of medians, the peak of traced memory, iterations, and the final
+log likelihood, so that "faster" cannot hide "worse". Losses stay in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+from cases import CASES, Case, Outcome
+
+import mixtura
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+README = HERE.parent / "README.md"
+MARKS = ("<!-- benchmark -->", "<!-- /benchmark -->")
+
+
+def matrix_product_rate(size: int = 2000, repeats: int = 7) -> float:
+    """This machine's float64 matrix product, in operations a second: the best of several."""
+    left = np.random.default_rng(0).standard_normal((size, size))
+    left @ left
+    best = np.inf
+    for _ in range(repeats):
+        started = time.perf_counter()
+        left @ left
+        best = min(best, time.perf_counter() - started)
+    return 2.0 * size**3 / best
+
+
+def timed(action: Callable[[], Outcome]) -> tuple[float, Outcome]:
+    """Seconds that an action took, and what it returned."""
+    gc.collect()
+    started = time.perf_counter()
+    outcome = action()
+    return time.perf_counter() - started, outcome
+
+
+def traced_peak(action: Callable[[], Outcome]) -> float:
+    """Peak of memory allocated through Python and NumPy during an action, in MB."""
+    gc.collect()
+    tracemalloc.start()
+    action()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def measure(case: Case, repeats: int, rate: float) -> dict[str, Any]:
+    """One row of the table: each contender in turn, ``repeats`` times."""
+    contenders = case.make()
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    outcomes: dict[str, Outcome] = {}
+    if case.warm:
+        for action in contenders.values():
+            action()
+    for _ in range(repeats):
+        for name, action in contenders.items():
+            seconds, outcomes[name] = timed(action)
+            times[name].append(seconds)
+    row: dict[str, Any] = {"case": case.name, "target": case.target, "contenders": {}}
+    for name, action in contenders.items():
+        outcome = outcomes[name]
+        row["contenders"][name] = {
+            "seconds": statistics.median(times[name]),
+            "fastest": min(times[name]),
+            "slowest": max(times[name]),
+            "peak_mb": traced_peak(action) if case.memory else None,
+            "iterations": outcome.iterations,
+            "log_likelihood": outcome.log_likelihood,
+            "success": outcome.success,
+        }
+    ours = row["contenders"]["mixtura"]["seconds"]
+    theirs = row["contenders"].get("scikit-learn", {}).get("seconds")
+    row["ratio"] = theirs / ours if theirs else None
+    if case.operations:
+        row["share_of_matrix_product"] = case.operations / ours / rate
+    return row
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].split(":", 1)[1].strip() if names else processor
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": processor,
+        "processors_used": affinity,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "mixtura": mixtura.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def import_seconds(statement: str, repeats: int) -> float:
+    """Median time of a statement in a fresh interpreter, beyond importing NumPy."""
+    code = f"import numpy, time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+    runs = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(repeats)
+    ]
+    return statistics.median(runs)
+
+
+def import_row(repeats: int) -> dict[str, Any]:
+    """The import-time row: the bare import, and with the estimator in hand."""
+    bare = import_seconds("import mixtura", repeats)
+    estimator = import_seconds("from mixtura import GaussianMixture", repeats)
+    theirs = import_seconds("from sklearn.mixture import GaussianMixture", repeats)
+    return {
+        "case": "import beyond NumPy",
+        "target": "`import mixtura` <= 0.1 s",
+        "ratio": theirs / estimator,
+        "contenders": {
+            "mixtura": {"seconds": bare, "with_estimator": estimator, "success": True},
+            "scikit-learn": {"seconds": theirs, "success": True},
+        },
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """The stored numbers as a Markdown table."""
+    facts = report["machine"]
+    lines = [
+        f"Measured on {facts['processors_used']} processors of {facts['processor']}; float64 matrix product "
+        f"{report['matrix_product_gflops']:.0f} GFLOP/s; Python {facts['python']}, NumPy {facts['numpy']}, "
+        f"scikit-learn {facts['scikit-learn']}; {facts['date']}. "
+        f"Medians of {report['repeats']}, in one process, in turn.",
+        "",
+        "| case | mixtura | scikit-learn | ratio | asked | share of matrix product "
+        "| MB (ours, theirs) | mean log likelihood (ours, theirs) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        ours, theirs = row["contenders"]["mixtura"], row["contenders"].get("scikit-learn", {})
+        share = row.get("share_of_matrix_product")
+        cells = [
+            row["case"],
+            _seconds(ours["seconds"]),
+            _seconds(theirs.get("seconds")),
+            f"{row['ratio']:.1f}x" if row["ratio"] else "",
+            row["target"],
+            f"{100 * share:.0f} %" if share else "",
+            _pair(ours.get("peak_mb"), theirs.get("peak_mb"), "{:.0f}"),
+            _pair(ours.get("log_likelihood"), theirs.get("log_likelihood"), "{:.5f}"),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
+
+
+def _pair(ours: float | None, theirs: float | None, style: str) -> str:
+    return ", ".join(style.format(value) for value in (ours, theirs) if value is not None)
+
+
+def write_readme(report: dict[str, Any]) -> None:
+    """Put the table between the marks in the README."""
+    text = README.read_text()
+    before, rest = text.split(MARKS[0], 1)
+    after = rest.split(MARKS[1], 1)[1]
+    README.write_text(f"{before}{MARKS[0]}\n{table(report)}\n{MARKS[1]}{after}")
+
+
+def main() -> None:
+    """Run the cases asked for, print as they come, store everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", help="parts of case names; default: all")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--readme", action="store_true", help="write the stored results into README.md and stop")
+    arguments = parser.parse_args()
+    if arguments.readme:
+        write_readme(json.loads(RESULTS.read_text()))
+        return
+    warnings.simplefilter("ignore")
+    old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": []}
+    rows = {row["case"]: row for row in old["rows"]} if arguments.only else {}
+    rate = matrix_product_rate()
+    print(f"matrix product {rate / 1e9:.1f} GFLOP/s")
+    for case in CASES:
+        if arguments.only and not any(part in case.name for part in arguments.only):
+            continue
+        rate = max(rate, matrix_product_rate(repeats=2))
+        rows[case.name] = row = measure(case, arguments.repeats, rate)
+        share = row.get("share_of_matrix_product")
+        print(
+            f"{case.name:32s} ratio {row['ratio'] or 0:7.1f}  asked {case.target:22s}"
+            + (f" share {share:.2f}" if share else "")
+            + "  "
+            + "  ".join(
+                f"{name} {one['seconds']:.4f}s ll {one['log_likelihood']} it {one['iterations']} mem {one['peak_mb']}"
+                for name, one in row["contenders"].items()
+            ),
+            flush=True,
+        )
+    if not arguments.only or any("import" in part for part in arguments.only):
+        row = import_row(arguments.repeats)
+        rows[row["case"]] = row
+        print(row)
+    report = {"machine": machine(), "matrix_product_gflops": rate / 1e9, "repeats": arguments.repeats}
+    RESULTS.write_text(json.dumps({**report, "rows": list(rows.values())}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

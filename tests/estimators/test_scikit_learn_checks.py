@@ -1,0 +1,22 @@
+"""scikit-learn's own estimator checks, with no expected failures, over the estimator's variants."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mixtura import GaussianMixture
+
+VARIANTS = [
+    GaussianMixture(),
+    GaussianMixture(n_components=2),
+    GaussianMixture(n_components=2, covariance_type="tied", init_params="k-means++"),
+    GaussianMixture(n_components=2, covariance_type="diag", init_params="random_from_data"),
+    GaussianMixture(n_components=2, covariance_type="spherical", init_params="random"),
+    GaussianMixture(n_components=2, algorithm="em", n_init=2),
+    GaussianMixture(n_components=2, engine="numpy"),
+]
+
+
+@parametrize_with_checks(VARIANTS)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the checks' own data are degenerate on purpose
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
