@@ -42,16 +42,16 @@ def test_the_history_starts_at_the_start(covariance_type: str, engine: Engines, 
 def test_convergence_means_that_little_is_left_to_gain(
     covariance_type: str, loop_engine: Engines, rng: np.random.Generator, accelerate: bool
 ) -> None:
-    """`tol` bounds the log likelihood still to gain on the way to the optimum ahead, to an order of magnitude.
+    """`tol` bounds the log likelihood still to gain on the way to the optimum ahead, within a factor of three.
 
     A run may pause at a saddle that no local estimate sees through, so the law is about most runs.
     """
     excess = []
     for _ in range(3):
-        rows = random_rows(rng, random_mixture(rng, covariance_type, reach=2.5), 250)
+        rows = random_rows(rng, random_mixture(rng, covariance_type, reach=1.0), 250)
         starts = [random_start(rng, rows, covariance_type, 3) for _ in range(4)]
         stopped = fit_all(loop_engine, rows, starts, tol=1e-6, max_iter=3000, accelerate=accelerate)
         assert all(fit.trajectory.status is Status.CONVERGED for fit in stopped)
         onwards = fit_all(loop_engine, rows, [fit.mixture for fit in stopped], tol=0, max_iter=100)
         excess += [after.history[-1] - fit.history[-1] for fit, after in zip(stopped, onwards, strict=True)]
-    assert np.mean(np.array(excess) < 1e-5) >= 0.7, sorted(excess)
+    assert np.mean(np.array(excess) < 3e-6) >= 0.8, sorted(excess)

@@ -1,0 +1,180 @@
+"""Deliberate mistakes, one a line, and the law that catches each.
+
+Every law is first run as it is, then with the mistake in place, where it must raise AssertionError: a law
+that cannot fail is a defect. Every file of laws has to stand in the table.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import laws
+import numpy as np
+import pytest
+from laws import test_blocks_add as blocks
+from laws import test_covariance_models as models
+from laws import test_density as density
+from laws import test_eigenvalue_floor as floors
+from laws import test_engines_agree as engines
+from laws import test_equivariance as equivariance
+from laws import test_objective_never_falls as objective
+from laws import test_reported_objective as reported
+from laws import test_responsibilities as shares
+from laws import test_round_trips as trips
+from laws import test_row_order as order
+from laws import test_several_mixtures as several
+from laws import test_statistics_algebra as algebra
+from laws import test_weights as weights
+from laws.problems import ENGINES, ORACLE
+
+from faults import injections as fault
+from faults.injections import Inject
+from mixtura.engine import native_available
+from mixtura.shape import FULL
+
+SEED = 7
+
+# Longer names of laws, and arguments.
+WEIGHTED_FIT = weights.test_a_fit_with_weights_equals_the_fit_of_repeated_rows
+SCATTER = algebra.test_mean_and_scatter_do_not_depend_on_the_reference
+RECENTER = algebra.test_recenter_equals_moments_about_the_new_reference
+COMMUTES = algebra.test_addition_commutes_and_associates
+FLOAT32 = engines.test_float32_rows_equal_float64_rows_of_the_same_values
+FORWARD_BACKWARD = trips.test_standardization_forward_and_backward
+BAYES = shares.test_responsibilities_are_bayes_rule
+HISTORY = reported.test_the_history_starts_at_the_start
+REPORTED = reported.test_log_likelihood_belongs_to_the_mixture
+LITTLE_LEFT = reported.test_convergence_means_that_little_is_left_to_gain
+NEVER_FALLS = objective.test_objective_never_falls
+NO_SLOWER = objective.test_acceleration_is_no_slower_where_em_crawls
+AMOUNT_OF_DATA = models.test_solve_does_not_depend_on_the_amount_of_data
+SIZES = {"sizes": (3, 3, 3)}
+PLANE = {"n_features": 2}
+PLAIN = {"accelerate": False}
+ACCELERATED = {"accelerate": True}
+TWO_STEPS = {"accelerate": False, "max_iter": 2}
+VII = {"covariance_type": "VII"}
+EEE = {"covariance_type": "EEE"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake, how it is made, the law that must notice, and what the law is given beside the usual."""
+
+    name: str
+    inject: Inject
+    law: Callable[..., None]
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name.replace(" ", "-")
+
+
+FAULTS = [
+    # sums over blocks
+    Fault("the last block is dropped", fault.last_block_dropped, blocks.test_no_block_is_lost_or_read_twice),
+    Fault("the first block is read twice", fault.first_block_read_twice, blocks.test_no_block_is_lost_or_read_twice),
+    Fault("blocks overlap by a row", fault.overlapping_blocks, blocks.test_parts_add_to_the_whole),
+    Fault("blocks leave gaps", fault.every_other_block, order.test_blocks_cover_the_rows_once),
+    Fault("sums in single precision", fault.single_precision_sums, order.test_order_of_rows),
+    Fault("mixtures mixed up", fault.mixtures_swapped, several.test_several_in_one_pass_equal_each_alone, SIZES),
+    # weights
+    Fault("weights are ignored", fault.weights_ignored, weights.test_zero_weights_equal_removed_rows),
+    Fault("weights are rounded up", fault.weights_rounded, weights.test_integer_weights_equal_repeated_rows),
+    Fault("an unweighted log likelihood", fault.log_likelihood_without_weights, WEIGHTED_FIT),
+    # statistics
+    Fault("the scatter is not about the mean", fault.scatter_about_the_reference, SCATTER),
+    Fault("recenter forgets second moments", fault.recenter_without_second, RECENTER),
+    Fault("scale forgets the total weight", fault.scale_without_total, algebra.test_scale_multiplies_every_weight),
+    Fault("addition keeps one likelihood", fault.addition_of_one_sided_likelihood, COMMUTES),
+    # densities
+    Fault("the exponent lacks its half", fault.without_the_half, density.test_density_integrates_to_one, PLANE),
+    Fault("log determinant twice", fault.determinant_twice, density.test_density_integrates_to_one, PLANE),
+    Fault(
+        "log determinant of wrong sign", fault.determinant_of_wrong_sign, shares.test_responsibilities_are_bayes_rule
+    ),
+    Fault("weights not in the density", fault.weightless_density, density.test_density_integrates_to_one, PLANE),
+    Fault("draws by the covariance", fault.draws_by_the_covariance, density.test_draws_have_the_moments_of_the_mixture),
+    Fault("exponentials without a shift", fault.exponentials_without_a_shift, shares.test_responsibilities_sum_to_one),
+    Fault("shares exceed one by 1e-9", fault.shares_a_little_large, shares.test_responsibilities_sum_to_one),
+    Fault("whiteners transposed", fault.lower_whiteners, trips.test_whiteners_invert_covariances, {"shape": FULL}),
+    # engines
+    Fault("labels off by one", fault.labels_off_by_one, engines.test_engine_equals_oracle, {"size": (50, 2, 3)}),
+    Fault("float32 computed in float32", fault.rows_in_single_precision, FLOAT32),
+    # coordinates
+    Fault("the Jacobian is forgotten", fault.jacobian_forgotten, equivariance.test_common_scale),
+    Fault("fits in the data's units", fault.data_units, equivariance.test_powers_of_two_change_no_bit),
+    Fault("backward forgets the shift", fault.backward_without_shift, FORWARD_BACKWARD),
+    # the loop
+    Fault("parameters ahead of the objective", fault.parameters_ahead_of_the_objective, REPORTED, TWO_STEPS),
+    Fault("last step taken for the rest", fault.last_step_as_stop_rule, LITTLE_LEFT, PLAIN),
+    Fault(
+        "iterations count the start", fault.iterations_count_the_start, reported.test_the_history_starts_at_the_start
+    ),
+    Fault("acceleration is not guarded", fault.acceleration_unguarded, NEVER_FALLS, ACCELERATED),
+    Fault("acceleration never starts", fault.acceleration_never_starts, NO_SLOWER),
+    # covariance models and the floor
+    Fault("one parameter too many", fault.parameter_too_many, models.test_n_parameters_is_the_rank_of_solve),
+    Fault("one parameter too few", fault.parameter_too_few, models.test_n_parameters_is_the_rank_of_solve),
+    Fault("covariances divided by n - 1", fault.unbiased_covariances, models.test_members_solve_to_themselves),
+    Fault("covariances a thousandth too wide", fault.covariances_too_wide, models.test_solve_maximises_over_the_family),
+    Fault("balls forget the dimension", fault.balls_without_dimension, models.test_members_solve_to_themselves, VII),
+    Fault("tied by the first count", fault.tied_by_the_first_count, models.test_members_solve_to_themselves, EEE),
+    Fault("covariances grow with the data", fault.covariances_of_more_data, AMOUNT_OF_DATA),
+    Fault("collapsed components not floored", fault.no_floor, floors.test_a_component_on_one_row_stands_at_the_floor),
+    Fault("the floor is added instead", fault.floor_added_to_the_diagonal, floors.test_sound_components_are_left_alone),
+]
+
+if native_available():
+    from laws import test_arithmetics_agree as arithmetics
+    from laws import test_threads as threads
+
+    THREADS = threads.test_bitwise_the_same_for_any_number_of_threads
+    BOUND = arithmetics.test_the_bound_holds
+    REPEATED = weights.test_integer_weights_equal_repeated_rows
+    NATIVE = {"engine": ENGINES[1]}
+    FAULTS += [
+        Fault("total weight is the row count", fault.rows_for_weight, REPEATED, NATIVE),
+        Fault("sums in order of arrival", fault.sums_in_order_of_arrival, THREADS, NATIVE),
+        Fault("always quadratic", fault.always_quadratic, engines.test_narrow_components, {**NATIVE, "width": 1e-4}),
+        Fault("error bound too small", fault.bound_too_small, BOUND, {**NATIVE, "width": 1e-2}),
+    ]
+
+
+def run(one: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The law, with what it asks for."""
+    given: dict[str, Any] = {
+        "covariance_type": "VVV",
+        "model": "VVV",
+        "engine": ORACLE,
+        "loop_engine": ORACLE,
+        "rng": np.random.default_rng(SEED),
+        "monkeypatch": monkeypatch,
+        **one.arguments,
+    }
+    one.law(**{name: given[name] for name in inspect.signature(one.law).parameters})
+
+
+@pytest.mark.parametrize("one", FAULTS, ids=str)
+def test_the_law_holds_and_catches_the_fault(one: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as undisturbed:
+        run(one, undisturbed)
+    one.inject(monkeypatch)
+    with pytest.raises(AssertionError):
+        run(one, monkeypatch)
+
+
+def test_every_law_catches_something() -> None:
+    tested = {Path(inspect.getfile(one.law)).name for one in FAULTS}
+    native_only = set() if native_available() else {"test_arithmetics_agree.py", "test_threads.py"}
+    files = {path.name for path in Path(laws.__file__).parent.glob("test_*.py")}
+    assert tested == files - native_only
+
+
+def test_names_are_unique() -> None:
+    names = [one.name for one in FAULTS]
+    assert len(set(names)) == len(names)
