@@ -12,11 +12,12 @@ from scipy.special import logsumexp
 
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.quadratic import QuadraticForms, log_joint
-from mixtura.shape import Array, Shape
+from mixtura.shape import FULL, TIED, Array, Shape
 
 __all__ = ["Mixture"]
 
 WEIGHT_TOLERANCE = 1e-8  # weights are renormalised; a larger gap than this is a mistake
+SYMMETRY_TOLERANCE = 1e-9  # of a covariance's largest entry
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +96,17 @@ class Mixture:
         self._check_covariances()
 
     def _check_covariances(self) -> None:
-        dense = self.dense_covariances
-        scale = np.abs(dense).max(axis=(1, 2), keepdims=True)
-        for k in np.flatnonzero(np.any(np.abs(dense - dense.swapaxes(1, 2)) > 1e-9 * scale, axis=(1, 2))):
-            raise ValueError(f"the covariance of component {k} is not symmetric")
-        for component, matrix in enumerate(dense):
+        if self.shape not in (FULL, TIED):
+            for k in np.flatnonzero(~(self.covariances > 0).reshape(self.n_components, -1).all(axis=1)):
+                raise ValueError(f"a variance of component {k} is not positive")
+            return
+        for k, matrix in enumerate(self.covariances.reshape(-1, self.n_features, self.n_features)):
+            if np.any(np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * np.abs(matrix).max()):
+                raise ValueError(f"the covariance of component {k} is not symmetric")
             try:
                 np.linalg.cholesky(matrix)
             except np.linalg.LinAlgError:
-                raise ValueError(f"the covariance of component {component} is not positive definite") from None
+                raise ValueError(f"the covariance of component {k} is not positive definite") from None
 
     @property
     def model(self) -> CovarianceModel:

@@ -75,16 +75,16 @@ class MStep:
         shape, n_components = mixture.shape, mixture.n_components
         fine = np.zeros(n_components, dtype=bool)
         try:
-            norms = shape.squared_norm(mixture.whitener, mixture.n_features)
+            with np.errstate(over="ignore"):  # what overflows is far below the floor
+                norms = shape.squared_norm(mixture.whitener, mixture.n_features)
             fine = np.broadcast_to(norms * self.floor <= 1.0, n_components)
         except np.linalg.LinAlgError:
             pass
         if fine.all():
             return Update(mixture, ~fine)
         minimum = max(self.floor, float(np.finfo(np.float64).tiny) ** 0.5)
-        symmetric = mixture.covariances
-        floored = shape.floor(symmetric, minimum)
-        changed = floored != symmetric
+        floored = shape.floor(mixture.covariances, minimum)
+        changed = floored != mixture.covariances
         collapsed = np.full(n_components, bool(changed.any()))
         if not shape.shared:
             collapsed = changed.reshape(n_components, -1).any(axis=1)

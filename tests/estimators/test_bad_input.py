@@ -60,7 +60,7 @@ def test_too_few_rows_and_sparse_input_are_refused(rows):
         GaussianMixture(1).fit(rows[:0])
     with pytest.raises(ValueError, match="n_samples >= n_components"):
         GaussianMixture(9).fit(rows[:5])
-    with pytest.raises(TypeError, match="[Ss]parse"):
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
         GaussianMixture(1).fit(sparse.csr_matrix(rows))
     with pytest.raises(ValueError, match="2D array"):
         GaussianMixture(1).fit(rows[0])

@@ -157,8 +157,9 @@ class NativeEngine:
 
     def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
         """See `Engine.reduce`."""
+        if forms[0].shape.shared and len(forms) > 1:  # each needs the rows whitened in its own way
+            return [self.reduce([form])[0] for form in forms]
         kernel, arithmetic = self._kernel(forms)
-
         total = _OrderedSum(kernel.packed_size)
 
         def partial(block: Block) -> None:
