@@ -33,6 +33,12 @@ def suite_seed() -> int:
     return int(os.environ.get(SEED_VARIABLE) or DEFAULT_SEED)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors; the one that says that the native engine was not built says what is intended here."""
+    if not native_available():
+        config.addinivalue_line("filterwarnings", "ignore:mixtura uses its NumPy engine:UserWarning")
+
+
 def pytest_report_header() -> str:
     engines = ", ".join(str(engine) for engine in ENGINES)
     return f"mixtura: {SEED_VARIABLE}={suite_seed()}; engines: {engines}; models: {', '.join(MODELS)}"
