@@ -97,8 +97,8 @@ class Mixture:
 
     def _check_covariances(self) -> None:
         if self.shape not in (FULL, TIED):
-            for k in np.flatnonzero(~(self.covariances > 0).reshape(self.n_components, -1).all(axis=1)):
-                raise ValueError(f"a variance of component {k} is not positive")
+            for component in np.flatnonzero(~(self.covariances > 0).reshape(self.n_components, -1).all(axis=1)):
+                raise ValueError(f"a variance of component {component} is not positive")
             return
         for k, matrix in enumerate(self.covariances.reshape(-1, self.n_features, self.n_features)):
             if np.any(np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * np.abs(matrix).max()):
