@@ -182,6 +182,8 @@ CASES = [
     Case("loop K=1..20, blobs 300", "10x", selection_loop),
     Case("default fit 1e6x10,10", "20x", default_fit_large, memory=False, warm=False),
     Case("fit memory 1e6x10,100", "64 MB", fit_memory, warm=False),
+    _iteration(20_000, 128, 16, "1x"),
+    _iteration(10_000, 256, 8, "1x"),
     _iteration(1_000_000, 10, 100, "65x"),
     _iteration(1_000_000, 64, 64, "", "diag"),
     Case("100 iterations 1e5x32,16", "", partial(many_iterations, 100_000, 32, 16, 100), memory=False, warm=False),

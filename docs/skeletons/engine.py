@@ -6,7 +6,7 @@ engine has two verbs and never sees the name of a covariance model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mixtura import estep
 from mixtura.engine.engine import RowOutput
 from mixtura.quadratic import QuadraticForms
-from mixtura.source import Source
+from mixtura.source import Block, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -37,9 +37,15 @@ class BlockEngine:
         ]
         return [reduce(add, of_one_form) for of_one_form in zip(*parts, strict=True)]
 
-    def map_rows(self, forms: QuadraticForms, output: RowOutput) -> NDArray[Any]:
-        """A value for every row, in the order of the rows."""
-        parts = [self._map_block(forms, output, block.rows) for block in self._source.blocks()]
+    def map_rows(
+        self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
+    ) -> NDArray[Any]:
+        """A value for every row, in the order of the rows; ``inspect`` sees each block first."""
+        parts = []
+        for block in self._source.blocks():
+            if inspect is not None:
+                inspect(block)
+            parts.append(self._map_block(forms, output, block.rows))
         return np.concatenate(parts)
 
     def _map_block(self, forms: QuadraticForms, output: RowOutput, rows: NDArray[Any]) -> NDArray[Any]:

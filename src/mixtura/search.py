@@ -97,7 +97,11 @@ def best_of(
     options: EMOptions,
     on_pass: Callable[[Sequence[Trajectory]], None] | None = None,
 ) -> Trajectory:
-    """Run every start to its end, side by side; the one with the highest log likelihood."""
+    """Run every start to its end, side by side; the one with the highest log likelihood.
+
+    A run that ended with a component at the floor counts only if all did: its
+    likelihood says where the floor stands, not how well the mixture fits.
+    """
     trajectories = [Trajectory(start, mstep, options) for start in starts]
     run(engine, trajectories, on_pass)
-    return max(trajectories, key=lambda one: one.log_likelihood)
+    return max(trajectories, key=lambda one: (not one.collapsed.any(), one.log_likelihood))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from mixtura.quadratic import QuadraticForms
+from mixtura.source import Block
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["Engine", "RowOutput"]
@@ -31,5 +32,11 @@ class Engine(Protocol):
     def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
         """One E-step of each of several mixtures (of one shape) in a single pass over the rows."""
 
-    def map_rows(self, forms: QuadraticForms, output: RowOutput) -> NDArray[Any]:
-        """A value for every row, in the order of the rows."""
+    def map_rows(
+        self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
+    ) -> NDArray[Any]:
+        """A value for every row, in the order of the rows.
+
+        ``inspect`` is called with each block as it is about to be used, on any
+        thread; what it raises ends the pass.
+        """

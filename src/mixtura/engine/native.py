@@ -192,7 +192,9 @@ class NativeEngine:
             )
         return statistics
 
-    def map_rows(self, forms: QuadraticForms, output: RowOutput) -> NDArray[Any]:
+    def map_rows(
+        self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
+    ) -> NDArray[Any]:
         """See `Engine.map_rows`."""
         kernel, _ = self._kernel([forms])
         n_rows = self._source.n_rows
@@ -200,6 +202,8 @@ class NativeEngine:
         result = np.empty((n_rows, width), dtype=np.int64 if output is RowOutput.LABELS else np.float64)
 
         def fill(block: Block) -> None:
+            if inspect is not None:
+                inspect(block)
             part = result[block.start : block.start + block.rows.shape[0]]
             kernel.map_rows(block.rows, *(part if output is one else None for one in RowOutput))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from mixtura import estep
 from mixtura.engine.engine import RowOutput
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import Array
-from mixtura.source import Source
+from mixtura.source import Block, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -55,7 +55,9 @@ class NumpyEngine:
             ]
         return sums
 
-    def map_rows(self, forms: QuadraticForms, output: RowOutput) -> NDArray[Any]:
+    def map_rows(
+        self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
+    ) -> NDArray[Any]:
         """See `Engine.map_rows`."""
         n_rows = self._source.n_rows
         result: NDArray[Any]
@@ -63,6 +65,9 @@ class NumpyEngine:
             result = np.empty((n_rows, forms.n_components))
         else:
             result = np.empty(n_rows, dtype=np.int64 if output is RowOutput.LABELS else np.float64)
+        if inspect is not None:
+            for block in self._source.blocks():
+                inspect(block)
         for part, rows, _ in self._tiles(forms.n_components + 3 * forms.n_features):
             if output is RowOutput.LABELS:
                 result[part] = estep.labels(forms, rows)

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mixtura.shape import Array
+from mixtura.source import Block
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -35,11 +36,13 @@ __all__ = [
     "ConstantFeatureWarning",
     "ConvergenceWarning",
     "DensityMixin",
+    "NotFiniteError",
     "NotFittedError",
     "check_is_fitted",
     "check_random_state",
     "check_rows",
     "check_weights",
+    "inspect_block",
     "raise_if_not_finite",
     "with_callbacks",
 ]
@@ -106,6 +109,17 @@ def raise_if_not_finite(rows: NDArray[Any], names: NDArray[Any] | None = None) -
         kind, advice = ("NaN", NO_MISSING) if np.isnan(value) else ("infinity", "remove or correct it")
         name = f" ({names[column]!r})" if names is not None else ""
         raise ValueError(f"Input X contains {kind} at row {start + row}, column {column}{name}; {advice}")
+
+
+class NotFiniteError(ValueError):
+    """A block may hold NaN or infinity; or its sum merely overflowed."""
+
+
+def inspect_block(block: Block) -> None:
+    """Raise NotFiniteError if the sum of a block's values is not finite: the quickest check there is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(block.rows.sum()):
+            raise NotFiniteError
 
 
 def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> Array | None:

@@ -11,17 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixtura.em import Status, Trajectory
-from mixtura.engine import Engine, RowOutput, create_engine
+from mixtura.engine import RowOutput, create_engine
 from mixtura.estimators.base import (
     BaseEstimator,
     CallbackSupportMixin,
     CollapsedComponentWarning,
     ConvergenceWarning,
     DensityMixin,
+    NotFiniteError,
     check_is_fitted,
     check_random_state,
     check_rows,
     check_weights,
+    inspect_block,
     raise_if_not_finite,
     with_callbacks,
 )
@@ -259,21 +261,18 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """Inverse covariances."""
         return self.mixture_.shape.precision(self.precisions_cholesky_)
 
-    def _engine(self, X: Any) -> tuple[Engine, Standardization, NDArray[Any]]:
-        """An engine over new rows, in the fitted mixture's own coordinates."""
+    def _map(self, X: Any, output: RowOutput) -> NDArray[Any]:
+        """A value for each of new rows, computed in the fitted mixture's own coordinates."""
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspect = not np.isfinite(rows.sum())
-        if suspect:
-            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
         standardization = Standardization.of_mixture(self.mixture_)
         engine = create_engine(self.engine, ArraySource(rows), standardization, self.n_threads)
-        return engine, standardization, rows
-
-    def _map(self, X: Any, output: RowOutput) -> NDArray[Any]:
-        engine, standardization, _ = self._engine(X)
-        values = engine.map_rows(standardization.forward(self.mixture_).forms, output)
+        forms = standardization.forward(self.mixture_).forms
+        try:
+            values = engine.map_rows(forms, output, inspect_block)
+        except NotFiniteError:
+            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+            values = engine.map_rows(forms, output)
         return values - standardization.log_jacobian if output is RowOutput.LOG_DENSITY else values
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
