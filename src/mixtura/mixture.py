@@ -16,6 +16,7 @@ from mixtura.shape import FULL, TIED, Array, Shape
 
 __all__ = ["Mixture"]
 
+LOG_TWO_PI = float(np.log(2 * np.pi))
 WEIGHT_TOLERANCE = 1e-8  # weights are renormalised; a larger gap than this is a mistake
 SYMMETRY_TOLERANCE = 1e-9  # of a covariance's largest entry
 
@@ -153,10 +154,11 @@ class Mixture:
     @cached_property
     def forms(self) -> QuadraticForms:
         """What an E-step needs: log w_k N(x; k) as one quadratic form a component."""
+        shape, n_features = self.shape, self.n_features
         with np.errstate(divide="ignore"):
-            const = np.log(self.weights) - 0.5 * self.n_features * np.log(2 * np.pi)
-        const = const + self.shape.log_determinant(self.whitener, self.n_features)
-        return QuadraticForms(const, self.means, self.whitener, self.shape)
+            const = np.log(self.weights)
+        const += shape.log_determinant(self.whitener, n_features) - 0.5 * n_features * LOG_TWO_PI
+        return QuadraticForms(const, self.means, self.whitener, shape)
 
     def logpdf(self, rows: ArrayLike) -> Array:
         """Log density at each row: (n,) for (n, D) rows.

@@ -55,16 +55,11 @@ class MStep:
     def __call__(self, statistics: SufficientStats, previous: Mixture | None = None) -> Update:
         """The mixture that maximises the expected log likelihood behind the statistics."""
         model = self.model
-        total = statistics.count.sum()
+        total = np.add.reduce(statistics.count)
         count = np.maximum(statistics.count, total * NEGLIGIBLE_SHARE)
-        covariances = model.solve(
-            count,
-            statistics.scatter(),
-            statistics.reference.shape[1],
-            None if previous is None else previous.covariances,
-        )
-        weights = statistics.count / total
-        mixture = Mixture(weights, statistics.mean(), covariances, self.covariance_type)
+        mean, scatter = statistics.mean_and_scatter()
+        covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
+        mixture = Mixture(statistics.count / total, mean, covariances, self.covariance_type)
         return self._floored(mixture)
 
     def _floored(self, mixture: Mixture) -> Update:
@@ -73,15 +68,13 @@ class MStep:
         ``||U||_F^2 = trace(precision)`` bounds the largest eigenvalue of the precision.
         """
         shape, n_components = mixture.shape, mixture.n_components
-        fine = np.zeros(n_components, dtype=bool)
         try:
             with np.errstate(over="ignore"):  # what overflows is far below the floor
                 norms = shape.squared_norm(mixture.whitener, mixture.n_features)
-            fine = np.broadcast_to(norms * self.floor <= 1.0, n_components)
+            if norms.max() * self.floor <= 1.0:
+                return Update(mixture, np.zeros(n_components, dtype=bool))
         except np.linalg.LinAlgError:
             pass
-        if fine.all():
-            return Update(mixture, ~fine)
         minimum = max(self.floor, float(np.finfo(np.float64).tiny) ** 0.5)
         floored = shape.floor(mixture.covariances, minimum)
         changed = floored != mixture.covariances

@@ -9,6 +9,8 @@ import numpy as np
 
 from mixtura.shape import Array, Shape
 
+EPSILON = float(np.finfo(np.float64).eps)
+
 __all__ = ["QuadraticForms", "log_joint", "stack"]
 
 
@@ -56,7 +58,13 @@ class QuadraticForms:
         """
         reach = np.einsum("kd,kd->k", self.center, self.center) + self.n_features
         norms = self.shape.squared_norm(self.whitener, self.n_features)
-        return float(np.finfo(np.float64).eps * self.n_features * np.max(reach * norms))
+        return float(EPSILON * self.n_features * np.max(reach * norms))
+
+    def errs_less_than(self, tolerance: float) -> bool:
+        """Whether `error_bound` is at most the tolerance; tries a looser bound first that costs two dot products."""
+        reach = np.vdot(self.center, self.center) + self.n_features
+        loose = EPSILON * self.n_features * reach * np.vdot(self.whitener, self.whitener)
+        return bool(loose <= tolerance) or self.error_bound() <= tolerance
 
 
 def log_joint(forms: QuadraticForms, rows: Array) -> Array:

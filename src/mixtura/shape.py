@@ -114,17 +114,16 @@ class _Full(Shape):
         return (n_components, n_features, n_features)
 
     def whiten(self, covariances: Array) -> Array:
-        factors = np.linalg.cholesky(covariances)
-        whiteners = np.empty_like(factors)
-        for whitener, factor in zip(whiteners, factors, strict=True):
-            whitener[...] = dtrtri(factor, lower=1)[0].T
+        whiteners = np.linalg.cholesky(covariances)
+        for k, factor in enumerate(whiteners):
+            whiteners[k] = dtrtri(factor, lower=1)[0].T
         return whiteners
 
     def precision(self, whitener: Array) -> Array:
         return whitener @ np.swapaxes(whitener, -1, -2)
 
     def log_determinant(self, whitener: Array, n_features: int) -> Array:
-        return np.log(np.einsum("kii->ki", whitener)).sum(axis=1)
+        return np.add.reduce(np.log(whitener.diagonal(axis1=1, axis2=2)), axis=1)
 
     def squared_norm(self, whitener: Array, n_features: int) -> Array:
         return np.einsum("kij,kij->k", whitener, whitener)

@@ -96,16 +96,18 @@ class SufficientStats:
 
     def mean(self) -> Array:
         """Mean of each component: (K, D). Where a count is zero, the reference."""
-        return self.reference + self.first / self._safe_count()[:, None]
+        return self.mean_and_scatter()[0]
 
     def scatter(self) -> Array:
-        """Second moments about the means, in the shape of `second`.
+        """Second moments about the means, in the shape of `second`."""
+        return self.mean_and_scatter()[1]
 
-        second - first first^T / count: exact to rounding where the references
-        are near the means, which the engines see to.
+    def mean_and_scatter(self) -> tuple[Array, Array]:
+        """Means (K, D), and second moments about them in the shape of `second`.
+
+        scatter = second - first first^T / count: exact to rounding where the
+        references are near the means, which the engines see to.
         """
-        deviation = self.first / self._safe_count()[:, None]
-        return self.second - self.shape.outer(self.first, deviation)
-
-    def _safe_count(self) -> Array:
-        return np.where(self.count > 0, self.count, 1.0)
+        count = np.where(self.count > 0, self.count, 1.0)
+        deviation = self.first / count[:, None]
+        return self.reference + deviation, self.second - self.shape.outer(self.first, deviation)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
+from itertools import accumulate
 from threading import Lock
 from typing import Any
 
@@ -107,9 +108,8 @@ class NativeEngine:
     def _kernel(self, forms: Sequence[QuadraticForms]) -> tuple[Any, int]:
         """The compiled kernel for these forms, and which of its two arithmetics it uses."""
         const, center, whitener = stack(forms)
-        groups = np.cumsum([0, *(form.n_components for form in forms)], dtype=np.int64)
-        exact = max(form.error_bound() for form in forms) > ERROR_TOLERANCE
-        arithmetic = CENTRED if exact else QUADRATIC
+        groups = np.array([0, *accumulate(form.n_components for form in forms)], dtype=np.int64)
+        arithmetic = QUADRATIC if all(form.errs_less_than(ERROR_TOLERANCE) for form in forms) else CENTRED
         kernel = _native.Kernel(
             forms[0].shape.code,
             arithmetic,
@@ -131,6 +131,10 @@ class NativeEngine:
         """
         blocks = iter(self._source.blocks())
         n_threads = self._threads if self._source.n_rows * n_products >= THREADED_WORK else 1
+        if n_threads == 1:
+            for block in blocks:
+                work(block)
+            return
         lock = Lock()
 
         def take() -> Block | None:
