@@ -114,7 +114,7 @@ class _Full(Shape):
         return (n_components, n_features, n_features)
 
     def whiten(self, covariances: Array) -> Array:
-        whiteners: Array = np.linalg.cholesky(covariances)
+        whiteners: Array = np.asarray(np.linalg.cholesky(covariances), dtype=np.float64)
         for k, factor in enumerate(whiteners):
             whiteners[k] = dtrtri(factor, lower=1)[0].T
         return whiteners
