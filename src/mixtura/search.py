@@ -3,8 +3,9 @@
 The policy, in order. Starts are made on a subsample of distinct rows in a
 canonical order, so that they do not depend on the order of the rows and treat
 a row of weight two as two rows. Where the data are much larger than the
-subsample, each start is run there first: a pass over the subsample costs a small
-fraction of one over the data, and leaves few of those to do.
+subsample, several short runs are made there for each start, all in the same
+passes, and the best goes on there to its optimum: a pass over the subsample costs
+a small fraction of one over the data, and leaves few of those to do.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from mixtura.shape import Array
 
 __all__ = ["Sample", "best_of", "canonical_sample", "partition_start", "warm_up"]
 
-#: Rows from which starts are made: k-means on more costs more than it improves.
-START_ROWS = 10_000
+#: Rows from which starts are made, in all and per component: k-means on more costs more than it improves.
+START_ROWS = 4_000
+START_ROWS_PER_COMPONENT = 50
 
 #: Rows of the subsample on which EM runs before the data: this many, or this many per free parameter.
 WARM_UP_ROWS = 20_000
@@ -33,6 +35,11 @@ WARM_UP_ROWS_PER_PARAMETER = 30
 
 #: The warm-up pays only where the data are several times larger than its subsample.
 WARM_UP_RATIO = 4
+
+#: On the subsample, each start is the best of this many short runs: a run that sets out for a poor optimum shows
+#: it in a few dozen iterations, and costs more passes over the data than all short runs together.
+SHORT_RUNS = 8
+SHORT_ITERATIONS = 30
 
 #: The warm-up stops at this gap per row: sampling moves the optimum by more.
 WARM_UP_TOL = 1e-5
@@ -80,14 +87,25 @@ def warm_up_rows(n_rows: int, n_parameters: int) -> int | None:
     return wanted if wanted * WARM_UP_RATIO <= n_rows else None
 
 
-def warm_up(engine: Engine, starts: Sequence[Mixture], mstep: MStep, options: EMOptions) -> list[Mixture]:
-    """Where EM on a subsample's engine leads each start."""
-    quick = replace(
-        options, tol=max(options.tol, WARM_UP_TOL), max_iter=min(options.max_iter, WARM_UP_ITERATIONS)
-    )
-    trajectories = [Trajectory(start, mstep, quick) for start in starts]
+def warm_up(engine: Engine, starts: Sequence[Mixture], n_kept: int, mstep: MStep, options: EMOptions) -> list[Mixture]:
+    """Where EM on a subsample's engine leads the most promising of the starts, best first."""
+    quick = replace(options, tol=max(options.tol, WARM_UP_TOL), max_iter=SHORT_ITERATIONS)
+    short = [Trajectory(start, mstep, quick) for start in starts]
+    run(engine, short)
+    survivors = sorted(short, key=merit, reverse=True)[:n_kept]
+    longer = replace(quick, max_iter=WARM_UP_ITERATIONS)
+    trajectories = [Trajectory(one.mixture, mstep, longer) for one in survivors]
     run(engine, trajectories)
-    return [one.mixture for one in trajectories]
+    return [one.mixture for one in sorted(trajectories, key=merit, reverse=True)]
+
+
+def merit(trajectory: Trajectory) -> tuple[bool, float]:
+    """What makes one run better than another: first no component at the floor, then the log likelihood.
+
+    With a component at the floor, the likelihood says where the floor stands,
+    not how well the mixture fits.
+    """
+    return (not trajectory.collapsed.any(), trajectory.log_likelihood)
 
 
 def best_of(
@@ -97,11 +115,7 @@ def best_of(
     options: EMOptions,
     on_pass: Callable[[Sequence[Trajectory]], None] | None = None,
 ) -> Trajectory:
-    """Run every start to its end, side by side; the one with the highest log likelihood.
-
-    A run that ended with a component at the floor counts only if all did: its
-    likelihood says where the floor stands, not how well the mixture fits.
-    """
+    """Run every start to its end, side by side; the best by `merit`."""
     trajectories = [Trajectory(start, mstep, options) for start in starts]
     run(engine, trajectories, on_pass)
-    return max(trajectories, key=lambda one: (not one.collapsed.any(), one.log_likelihood))
+    return max(trajectories, key=merit)

@@ -142,6 +142,17 @@ def test_row_order_does_not_change_the_fit():
     np.testing.assert_allclose(first.means_, second.means_, rtol=1e-7)
 
 
+def test_a_large_fit_finds_the_optimum_from_any_seed_by_short_runs_on_a_subsample():
+    truth = GaussianMixture(6, random_state=0)
+    means = np.array([[0, 0], [4, 0], [0, 4], [4, 4], [8, 8], [11, 8]], dtype=float)
+    rows = np.random.default_rng(1).standard_normal((120_000, 2)) + np.repeat(means, 20_000, axis=0)
+    truth.set_params(means_init=means).fit(rows)
+    for seed in range(4):
+        model = GaussianMixture(6, random_state=seed).fit(rows)
+        assert model.lower_bound_ == pytest.approx(truth.lower_bound_, abs=2e-6)
+        assert model.n_iter_ <= 15, "the subsample should have done most of the work"
+
+
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
 def test_units_do_not_change_the_fit(covariance_type):
     scale = np.array([1e-4, 1.0, 1e3, 7.0])

@@ -152,22 +152,30 @@ class _StartMaker:
             return [self._from_parameters(self._near_given_means())]
         if not isinstance(given, str):
             return [self._from_parameters(self._from_partition(given))]
-        sample = self._sample(search.START_ROWS, rng)
+        size = max(search.START_ROWS, search.START_ROWS_PER_COMPONENT * estimator.n_components)
+        sample = self._sample(size, rng)
         make = initializer(given)
-        starts = search.random_starts(sample, estimator.n_components, estimator.n_init, make, self.mstep, rng)
-        starts = [self._from_parameters(start) for start in starts]
-        size = search.warm_up_rows(self.source.n_rows, starts[0].n_parameters)
-        if size is None or options.max_iter <= search.WARM_UP_ITERATIONS:
-            return starts
-        subsample = self._subsample(size, rng)
+        n_starts, k = estimator.n_init, estimator.n_components
+        warm_up_size = search.warm_up_rows(self.source.n_rows, self._n_parameters())
+        if warm_up_size is None or options.max_iter <= search.WARM_UP_ITERATIONS:
+            starts = search.random_starts(sample, k, n_starts, make, self.mstep, rng)
+            return [self._from_parameters(start) for start in starts]
+        starts = search.random_starts(sample, k, n_starts * search.SHORT_RUNS, make, self.mstep, rng)
+        subsample = self._subsample(warm_up_size, rng)
         engine = create_engine(estimator.engine, subsample, self.standardization, estimator.n_threads)
-        return search.warm_up(engine, starts, self.mstep, options)
+        starts = [self._from_parameters(start) for start in starts]
+        return search.warm_up(engine, starts, n_starts, self.mstep, options)
+
+    def _n_parameters(self) -> int:
+        k, d = self.estimator.n_components, self.source.n_features
+        return k * (1 + d) + self.mstep.model.n_parameters(k, d)
 
     def _subsample(self, size: int, rng: np.random.RandomState) -> ArraySource:
-        """Rows drawn without replacement, in the order of the data."""
+        """About that many rows, each at most once, in the order of the data; all of them where there are not more."""
         if self.source.n_rows <= size:
             return self.source
-        chosen = np.sort(rng.choice(self.source.n_rows, size, replace=False))
+        # drawing with replacement and dropping repeats: a permutation of a million rows takes longer than a pass
+        chosen = np.unique(rng.randint(0, self.source.n_rows, size))
         weights = self.source.weights
         return ArraySource(self.source.rows[chosen], None if weights is None else weights[chosen])
 
