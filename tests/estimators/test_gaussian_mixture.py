@@ -143,14 +143,14 @@ def test_row_order_does_not_change_the_fit():
 
 
 def test_a_large_fit_finds_the_optimum_from_any_seed_by_short_runs_on_a_subsample():
-    truth = GaussianMixture(6, random_state=0)
     means = np.array([[0, 0], [4, 0], [0, 4], [4, 4], [8, 8], [11, 8]], dtype=float)
     rows = np.random.default_rng(1).standard_normal((120_000, 2)) + np.repeat(means, 20_000, axis=0)
-    truth.set_params(means_init=means).fit(rows)
+    from_truth = GaussianMixture(6, means_init=means).fit(rows)
+    cold = GaussianMixture(6, init_params=lambda X, k, rng: rng.randint(0, k, len(X)), random_state=0).fit(rows)
     for seed in range(4):
         model = GaussianMixture(6, random_state=seed).fit(rows)
-        assert model.lower_bound_ == pytest.approx(truth.lower_bound_, abs=2e-6)
-        assert model.n_iter_ <= 15, "the subsample should have done most of the work"
+        assert model.lower_bound_ == pytest.approx(from_truth.lower_bound_, abs=2e-6)
+        assert model.n_iter_ < cold.n_iter_ / 2, "the subsample should have done most of the work"
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
