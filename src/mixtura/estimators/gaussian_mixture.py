@@ -216,8 +216,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _warn(self, fit: Fit) -> None:
         if fit.status is Status.MAX_ITERATIONS and self.tol > 0:
+            left = f"{fit.gap:.2g} per row" if np.isfinite(fit.gap) else "not known yet"
             warnings.warn(
-                f"{fit.status.value} (max_iter={self.max_iter}, left to gain {fit.gap:.2g} per row)",
+                f"{fit.status.value} (max_iter={self.max_iter}, left to gain: {left})",
                 ConvergenceWarning,
                 stacklevel=3,
             )
