@@ -163,7 +163,7 @@ class Trajectory:
         self._proposal, self._extrapolated = self.mstep(statistics, self.mixture), False
 
     def _reject(self) -> None:
-        """Back to the plain EM step from the best parameters; forget what led astray."""
+        """Back to the plain EM step from the best parameters."""
         assert self.statistics is not None and self._accelerator is not None
         self.history.append(self.log_likelihood)
         self._plain_run = 0

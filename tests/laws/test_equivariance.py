@@ -45,12 +45,13 @@ def assert_equivariant(
     engine: Engines, rng: np.random.Generator, covariance_type: str, matrix: Array, shift: Array, tolerance: float
 ) -> None:
     rows = random_rows(rng, random_mixture(rng, covariance_type), 400)
-    start = random_start(rng, rows, covariance_type, 3)
-    (before,) = fit_all(engine, rows, [start], floor=1e-12, **OPTIONS)
+    starts = [random_start(rng, rows, covariance_type, 3) for _ in range(4)]
+    fits = fit_all(engine, rows, starts, floor=1e-12, **OPTIONS)
+    start, before = max(zip(starts, fits, strict=True), key=lambda pair: pair[1].history[-1] - pair[1].history[0])
     (after,) = fit_all(engine, rows @ matrix.T + shift, [transformed(start, matrix, shift)], floor=1e-12, **OPTIONS)
     jacobian = np.linalg.slogdet(matrix)[1]
     assert len(after.history) == len(before.history) == OPTIONS["max_iter"] + 1
-    assert before.history[-1] - before.history[0] > 1e-6, "a start at the optimum would test nothing"
+    assert before.history[-1] - before.history[0] > 1e-3, "a start at the optimum would test nothing"
     np.testing.assert_allclose(after.history, before.history - jacobian, rtol=0, atol=tolerance)
     assert_same_mixture(after.mixture, transformed(before.mixture, matrix, shift), 100 * tolerance)
 

@@ -64,7 +64,7 @@ def fit_mixture(
     source = ArraySource(rows, weights)
     mstep = MStep(estimator.covariance_type, float(estimator.reg_covar))
     names = getattr(estimator, "feature_names_in_", None)
-    standardization = standardize(source, mstep.model, estimator.engine, names)
+    standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
     options = EMOptions(float(estimator.tol), int(estimator.max_iter), estimator.algorithm != "em")
     engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
     maker = _StartMaker(estimator, source, standardization, mstep, kept)
@@ -83,16 +83,27 @@ def fit_mixture(
 
 
 def standardize(
-    source: ArraySource, model: CovarianceModel, engine: str, names: NDArray[Any] | None = None
+    source: ArraySource,
+    model: CovarianceModel,
+    engine: str,
+    names: NDArray[Any] | None = None,
+    threads: int | None = None,
 ) -> Standardization:
-    """The coordinates of a fit, from one pass over the rows that also finds NaN and infinity."""
+    """The coordinates of a fit, from one pass over the rows that also finds NaN and infinity.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite (its row and column are named), or if the
+        square of a feature's spread leaves float64.
+    """
     pivot = source.rows[0].astype(np.float64)
-    mean, variance = _moments(source, pivot, engine)
+    mean, variance = _moments(source, pivot, engine, threads)
     if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(variance))):
         raise_if_not_finite(source.rows, names)
         raise ValueError("the squares of these values overflow float64; divide the features by a constant first")
     if np.any(np.abs(mean - pivot) > DISTANT_PIVOT * np.sqrt(variance)):
-        mean, variance = _moments(source, mean, engine)
+        mean, variance = _moments(source, mean, engine, threads)
     # what rounding leaves of a constant is not a spread
     variance = np.where(np.sqrt(variance) <= 16 * np.finfo(np.float64).eps * np.abs(mean), 0.0, variance)
     _check_spread(source, variance, names)
@@ -118,7 +129,7 @@ def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | No
         )
 
 
-def _moments(source: ArraySource, pivot: Array, engine: str) -> tuple[Array, Array]:
+def _moments(source: ArraySource, pivot: Array, engine: str, threads: int | None) -> tuple[Array, Array]:
     """Mean and variance (D,) of the features, as a one-component E-step about the pivot (D,)."""
     n_features = pivot.size
     standardization = Standardization(pivot, np.ones(n_features))
@@ -126,7 +137,7 @@ def _moments(source: ArraySource, pivot: Array, engine: str) -> tuple[Array, Arr
         np.zeros(1), np.zeros((1, n_features)), np.zeros((1, n_features)), DIAGONAL
     )
     with np.errstate(all="ignore"):
-        statistics = create_engine(engine, source, standardization).reduce([flat])[0]
+        statistics = create_engine(engine, source, standardization, threads).reduce([flat])[0]
         variance = np.maximum(statistics.scatter()[0] / statistics.count[0], 0.0)
         return pivot + statistics.mean()[0], variance
 
@@ -157,7 +168,7 @@ class _StartMaker:
         make = initializer(given)
         n_starts, k = estimator.n_init, estimator.n_components
         warm_up_size = search.warm_up_rows(self.source.n_rows, self._n_parameters())
-        if warm_up_size is None or options.max_iter <= search.WARM_UP_ITERATIONS:
+        if warm_up_size is None:
             starts = search.random_starts(sample, k, n_starts, make, self.mstep, rng)
             return [self._from_parameters(start) for start in starts]
         starts = search.random_starts(sample, k, n_starts * search.SHORT_RUNS, make, self.mstep, rng)
