@@ -92,6 +92,14 @@ def test_fit_chooses_among_several_by_bic(folder: Path, tmp_path: Path) -> None:
     assert mixtura.load(tmp_path / "model.json").n_components == 2
 
 
+def test_fit_with_equal_weights(folder: Path) -> None:
+    options = ("-k", 2, "--columns", "a,b", "--seed", "0", "--json")
+    free = json.loads(run("fit", folder / "data.csv", *options).stdout)
+    equal = json.loads(run("fit", folder / "data.csv", "--equal-weights", *options).stdout)
+    assert equal["weights"] == [0.5, 0.5] != free["weights"] and equal["equal_weights"] is True
+    assert equal["n_parameters"] == free["n_parameters"] - 1
+
+
 def test_fit_as_json(folder: Path) -> None:
     result = run("fit", folder / "data.csv", "-k", "1,2", "--columns", "a,b", "--covariance", "VVI", "--json")
     facts = json.loads(result.stdout)

@@ -75,15 +75,15 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-def mapping(value: Any, place: str, keys: Sequence[str]) -> dict[str, Any]:
-    """An object with exactly these keys."""
+def mapping(value: Any, place: str, keys: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """An object with exactly these keys, and perhaps the optional ones."""
     if not isinstance(value, dict):
         raise Refused(place, f"must be an object; got {describe(value)}")
     for key in keys:
         if key not in value:
             raise Refused(place, f"the key {key!r} is missing")
     for key in value:
-        if key not in keys:
+        if key not in keys and key not in optional:
             raise Refused(place, f"unknown key {shorten(key)}")
     return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,8 @@ class Mixture:
         (D, D) for "tied", (K, D) for "diag", (K,) for "spherical".
     covariance_type : str
         Name of the covariance model.
+    equal_weights : bool
+        Whether all weights are 1/K by constraint, and so are no parameters.
 
     Examples
     --------
@@ -55,10 +57,16 @@ class Mixture:
     means: Array
     covariances: Array
     covariance_type: str = "full"
+    equal_weights: bool = False
 
     @classmethod
     def from_parameters(
-        cls, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, covariance_type: str = "full"
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        covariance_type: str = "full",
+        equal_weights: bool = False,
     ) -> Mixture:
         """A checked mixture from anything that looks like arrays.
 
@@ -66,15 +74,18 @@ class Mixture:
         ------
         ValueError
             If shapes disagree, a number is not finite, weights are not on the
-            simplex, or a covariance is not symmetric positive definite; the
-            message names the component.
+            simplex (or, where they have to be, not equal), or a covariance is
+            not symmetric positive definite; the message names the component.
         """
-        means_ = np.array(means, dtype=np.float64, ndmin=2)
         mixture = cls(
-            np.array(weights, dtype=np.float64), means_, np.array(covariances, dtype=np.float64), covariance_type
+            np.array(weights, dtype=np.float64),
+            np.array(means, dtype=np.float64, ndmin=2),
+            np.array(covariances, dtype=np.float64),
+            covariance_type,
+            bool(equal_weights),
         )
         mixture._check()
-        return cls(mixture.weights / mixture.weights.sum(), means_, mixture.covariances, covariance_type)
+        return replace(mixture, weights=mixture.weights / mixture.weights.sum())
 
     def _check(self) -> None:
         if self.means.ndim != 2 or self.means.size == 0:
@@ -94,6 +105,8 @@ class Mixture:
                 raise ValueError(f"{name} must be finite")
         if np.any(self.weights < 0) or abs(self.weights.sum() - 1.0) > WEIGHT_TOLERANCE:
             raise ValueError(f"weights must be >= 0 and sum to 1; they sum to {self.weights.sum():.10g}")
+        if self.equal_weights and np.ptp(self.weights) > WEIGHT_TOLERANCE:
+            raise ValueError(f"weights must be equal where equal_weights=True; got {self.weights}")
         self._check_covariances()
 
     def _check_covariances(self) -> None:
@@ -131,9 +144,9 @@ class Mixture:
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: K - 1 weights, K D means, and those of the covariances."""
+        """Free parameters: K - 1 weights (none where they are equal), K D means, and those of the covariances."""
         k, d = self.means.shape
-        return (k - 1) + k * d + self.model.n_parameters(k, d)
+        return (0 if self.equal_weights else k - 1) + k * d + self.model.n_parameters(k, d)
 
     @cached_property
     def whitener(self) -> Array:
@@ -207,22 +220,19 @@ class Mixture:
 
     def affine(self, scale: Array, shift: Array) -> Mixture:
         """The distribution of ``x * scale + shift`` where x has this one (scale and shift: (D,))."""
-        return Mixture(
-            self.weights,
-            self.means * scale + shift,
-            self.shape.rescale(self.covariances, scale),
-            self.covariance_type,
+        return replace(
+            self, means=self.means * scale + shift, covariances=self.shape.rescale(self.covariances, scale)
         )
 
     def take(self, components: Sequence[int] | NDArray[np.intp]) -> Mixture:
         """The same mixture with its components selected or reordered; weights renormalised."""
         chosen = np.asarray(components, dtype=np.intp)
         weights = self.weights[chosen]
-        return Mixture(
-            weights / weights.sum(),
-            self.means[chosen],
-            self.shape.take(self.covariances, chosen),
-            self.covariance_type,
+        return replace(
+            self,
+            weights=weights / weights.sum(),
+            means=self.means[chosen],
+            covariances=self.shape.take(self.covariances, chosen),
         )
 
     def _rows(self, rows: ArrayLike) -> Array:

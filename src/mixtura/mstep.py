@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,12 @@ class MStep:
     floor : float
         Smallest eigenvalue that a covariance may have, in standardised
         coordinates: a fraction of each feature's variance.
+    equal_weights : bool
+        Hold the mixing proportions at 1/K.
 
     Notes
     -----
-    weights = count / sum(count), means = first / count, and covariances by the
+    weights = count / sum(count), or 1/K where they are held equal, means = first / count, and covariances by the
     model's ``solve`` on the scatter about the means (Dempster, Laird and Rubin
     1977; Celeux and Govaert 1995). A component that has collapsed onto too few
     rows is held at the floor, which keeps the likelihood bounded.
@@ -46,6 +48,7 @@ class MStep:
 
     covariance_type: str = "full"
     floor: float = 1e-6
+    equal_weights: bool = False
 
     @property
     def model(self) -> CovarianceModel:
@@ -59,7 +62,8 @@ class MStep:
         count = np.maximum(statistics.count, total * NEGLIGIBLE_SHARE)
         mean, scatter = statistics.mean_and_scatter()
         covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
-        mixture = Mixture(statistics.count / total, mean, covariances, self.covariance_type)
+        weights = np.full(count.size, 1.0 / count.size) if self.equal_weights else statistics.count / total
+        mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights)
         return self._floored(mixture)
 
     def _floored(self, mixture: Mixture) -> Update:
@@ -81,5 +85,4 @@ class MStep:
         collapsed = np.full(n_components, bool(changed.any()))
         if not shape.shared:
             collapsed = changed.reshape(n_components, -1).any(axis=1)
-        held = Mixture(mixture.weights, mixture.means, floored, self.covariance_type)
-        return Update(held, collapsed)
+        return Update(replace(mixture, covariances=floored), collapsed)

@@ -17,10 +17,8 @@ import numpy as np
 
 import mixtura
 from mixtura.atomic import replacing
-from mixtura.covariance import covariance_model
 from mixtura.document import (
     Refused,
-    array,
     boolean,
     describe,
     digest,
@@ -29,15 +27,14 @@ from mixtura.document import (
     mapping,
     number,
     parse,
-    place_of,
     readable,
     shorten,
     text,
 )
 from mixtura.em import Status
 from mixtura.estimators.parameters import check_parameters
-from mixtura.mixture import WEIGHT_TOLERANCE, Mixture
-from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
+from mixtura.mixture import Mixture
+from mixtura.mixture_document import describe_mixture, mixture_in
 
 __all__ = ["KINDS", "Kind", "ModelFileError", "load", "save"]
 
@@ -46,7 +43,6 @@ SCHEMA_VERSION = 1
 MAX_BYTES = 256 * 2**20  # reading needs some ten times as much memory
 
 FRAME = ("schema", "schema_version", "library_version", "kind", "sha256")
-MIXTURE_KEYS = ("covariance_type", "weights", "means", "covariances")
 FIT_KEYS = (
     "converged", "status", "n_iter", "lower_bound", "lower_bounds", "n_features_in", "n_observations", "log_likelihood",
 )  # fmt: skip
@@ -120,7 +116,7 @@ def save(model: Any, path: Path) -> None:
         **KINDS[name].describe(model),
     }
     try:
-        mixture = _mixture_in(document["mixture"])
+        mixture = mixture_in(document["mixture"])
         if "fit" in document:
             _fit_in(document["fit"], mixture)
             _names_in(document["feature_names"], mixture.n_features)
@@ -182,11 +178,6 @@ def _kind_of(model: Any) -> str:
     raise TypeError(f"save takes a {' or a '.join(KINDS)}; got {type(model).__name__}{hint}")
 
 
-def _describe_mixture(mixture: Mixture) -> dict[str, Any]:
-    arrays = {name: getattr(mixture, name).tolist() for name in ("weights", "means", "covariances")}
-    return {"mixture": {"covariance_type": mixture.covariance_type, **arrays}}
-
-
 def _describe_estimator(model: Any) -> dict[str, Any]:
     if getattr(model, "mixture_", None) is None:
         raise ValueError(f"this {type(model).__name__} is not fitted yet; call fit before save")
@@ -194,7 +185,7 @@ def _describe_estimator(model: Any) -> dict[str, Any]:
     parameters = {name: _scalar(value) for name, value in model.get_params(deep=False).items()}
     total = getattr(model, "log_likelihood_", None)
     return {
-        **_describe_mixture(model.mixture_),
+        **describe_mixture(model.mixture_),
         "feature_names": None if names is None else [str(name) for name in names],
         "options": {name: value for name, value in parameters.items() if _storable(value)},
         "fit": {
@@ -240,7 +231,7 @@ def _restore_estimator(estimator_class: Any, mixture: Mixture, document: Mapping
 #: By the name under which files know them.
 KINDS: dict[str, Kind] = {
     "mixture": Kind(
-        lambda model: isinstance(model, Mixture), _describe_mixture, lambda mixture, document: mixture, ("mixture",)
+        lambda model: isinstance(model, Mixture), describe_mixture, lambda mixture, document: mixture, ("mixture",)
     ),
     "GaussianMixture": Kind(
         lambda model: type(model) is mixtura.GaussianMixture,
@@ -269,7 +260,7 @@ def _restore(document: dict[str, Any]) -> Any:
     _check_frame(document)
     kind = KINDS[document["kind"]]
     mapping(document, "", (*FRAME, *kind.sections))
-    mixture = _mixture_in(document["mixture"])
+    mixture = mixture_in(document["mixture"])
     try:
         with np.errstate(all="ignore"):
             model = kind.restore(mixture, document)
@@ -297,54 +288,6 @@ def _check_frame(document: Mapping[str, Any]) -> None:
     text(document.get("library_version"), "library_version")
     if text(document.get("kind"), "kind") not in KINDS:
         raise Refused("kind", f"must be one of {', '.join(KINDS)}; got {shorten(document['kind'])}")
-
-
-def _mixture_in(section: Any) -> Mixture:
-    """A checked mixture with exactly the numbers of the file: weights are not normalised again."""
-    section = mapping(section, "mixture", MIXTURE_KEYS)
-    name = text(section["covariance_type"], "mixture.covariance_type")
-    try:
-        shape = covariance_model(name).shape
-    except ValueError as error:
-        raise Refused("mixture.covariance_type", shorten(str(error), 200)) from None
-    n_components = len(listing(section["weights"], "mixture.weights"))
-    rows = listing(section["means"], "mixture.means")
-    n_features = len(listing(rows[0], "mixture.means[0]"))
-    mixture = Mixture(
-        array(section["weights"], (n_components,), "mixture.weights"),
-        array(rows, (n_components, n_features), "mixture.means"),
-        array(section["covariances"], shape.array_shape(n_components, n_features), "mixture.covariances"),
-        name,
-    )
-    with np.errstate(all="ignore"):
-        _check_weights(mixture.weights)
-        _check_covariances(mixture, shape)
-    return mixture
-
-
-def _check_weights(weights: Array) -> None:
-    for k in np.flatnonzero(weights < 0):
-        raise Refused(f"mixture.weights[{k}]", f"must not be negative; got {weights[k]}")
-    if not abs(weights.sum() - 1.0) <= WEIGHT_TOLERANCE:
-        raise Refused("mixture.weights", f"must sum to 1; they sum to {weights.sum():.10g}")
-
-
-def _check_covariances(mixture: Mixture, shape: Shape) -> None:
-    """Symmetric positive definite, without ever building more than the file holds."""
-    if shape in (DIAGONAL, SPHERICAL):
-        for index in np.argwhere(mixture.covariances <= 0):
-            raise Refused(
-                place_of("mixture.covariances", index.tolist()), f"must be positive; got {mixture.covariances[*index]}"
-            )
-    else:
-        checked = 1 if shape.shared else mixture.n_components
-        try:
-            weights = np.full(checked, 1.0 / checked)
-            Mixture.from_parameters(weights, mixture.means[:checked], mixture.covariances, mixture.covariance_type)
-        except ValueError as error:
-            raise Refused("mixture.covariances", str(error)) from None
-    if not np.all(np.isfinite(mixture.whitener)):
-        raise Refused("mixture.covariances", "a covariance is too close to singular to be inverted")
 
 
 def _options_in(section: Any, estimator_class: Any) -> dict[str, Any]:

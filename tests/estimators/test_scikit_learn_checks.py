@@ -13,6 +13,7 @@ VARIANTS = [
     GaussianMixture(n_components=2, covariance_type="spherical", init_params="random"),
     GaussianMixture(n_components=2, algorithm="em", n_init=2),
     GaussianMixture(n_components=2, engine="numpy"),
+    GaussianMixture(n_components=2, equal_weights=True),
 ]
 
 

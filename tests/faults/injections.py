@@ -270,6 +270,16 @@ backward_without_shift = changed(
 iterations_count_the_start = replaced(Trajectory, "n_iter", property(lambda self: len(self.history)))
 acceleration_unguarded = replaced(em, "ROUNDING", np.inf)
 acceleration_never_starts = replaced(em, "PLAIN_START", 10**9)
+equal_weights_counted = replaced(
+    Mixture, "n_parameters", property(lambda self: self.n_components - 1 + self.model.n_parameters(*self.means.shape))
+)
+weights_not_held = changed(
+    MStep,
+    "__call__",
+    lambda update, self, sums, *_: replace(
+        update, mixture=replace(update.mixture, weights=sums.count / sums.count.sum())
+    ),
+)
 parameter_too_many = every_model("n_parameters", lambda found, *_: found + 1)
 parameter_too_few = every_model("n_parameters", lambda found, *_: found - 1)
 unbiased_covariances = every_model("solve", lambda found, self, count, *_: found * count.sum() / (count.sum() - 1))

@@ -20,6 +20,7 @@ from laws import test_covariance_models as models
 from laws import test_density as density
 from laws import test_eigenvalue_floor as floors
 from laws import test_engines_agree as engines
+from laws import test_equal_weights as equal
 from laws import test_equivariance as equivariance
 from laws import test_objective_never_falls as objective
 from laws import test_reported_objective as reported
@@ -117,6 +118,9 @@ FAULTS = [
     ),
     Fault("acceleration is not guarded", fault.acceleration_unguarded, NEVER_FALLS, ACCELERATED),
     Fault("acceleration never starts", fault.acceleration_never_starts, NO_SLOWER),
+    # equal weights
+    Fault("equal weights count", fault.equal_weights_counted, equal.test_only_the_weights_differ_from_the_free_m_step),
+    Fault("weights are not held", fault.weights_not_held, equal.test_the_likelihood_never_falls, ACCELERATED),
     # covariance models and the floor
     Fault("one parameter too many", fault.parameter_too_many, models.test_n_parameters_is_the_rank_of_solve),
     Fault("one parameter too few", fault.parameter_too_few, models.test_n_parameters_is_the_rank_of_solve),

@@ -137,6 +137,7 @@ def fit(
     covariance: Annotated[
         str, typer.Option(callback=_covariance_name, help="full, tied, diag, spherical, or mclust's name.")
     ] = "full",
+    equal_weights: Annotated[bool, typer.Option("--equal-weights", help="Hold the components' shares equal.")] = False,
     columns: Columns = None,
     weights: Weights = None,
     seed: Seed = None,
@@ -167,8 +168,8 @@ def fit(
     """Fit a mixture to DATA and show it. Exit code 3: written, but EM did not converge."""
     numbers = _component_numbers(components)
     options = {
-        "covariance_type": covariance, "random_state": seed, "init_params": init, "n_init": n_init, "tol": tol,
-        "max_iter": max_iter, "reg_covar": reg_covar, "n_threads": threads,
+        "covariance_type": covariance, "equal_weights": equal_weights, "random_state": seed, "init_params": init,
+        "n_init": n_init, "tol": tol, "max_iter": max_iter, "reg_covar": reg_covar, "n_threads": threads,
     }  # fmt: skip
     table = read_table(data, _names(columns), weights)
     candidates = _fit_all(table, numbers, options)
@@ -342,6 +343,7 @@ def _facts(model: Any) -> dict[str, Any]:
         "n_components": mixture.n_components,
         "n_features": mixture.n_features,
         "covariance_type": mixture.covariance_type,
+        "equal_weights": mixture.equal_weights,
         "n_parameters": mixture.n_parameters,
         "feature_names": _feature_names(model),
     }

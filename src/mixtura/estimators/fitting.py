@@ -62,7 +62,7 @@ def fit_mixture(
             f"{estimator.n_components} components"
         )
     source = ArraySource(rows, weights)
-    mstep = MStep(estimator.covariance_type, float(estimator.reg_covar))
+    mstep = MStep(estimator.covariance_type, float(estimator.reg_covar), bool(estimator.equal_weights))
     names = getattr(estimator, "feature_names_in_", None)
     standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
     options = EMOptions(float(estimator.tol), int(estimator.max_iter), estimator.algorithm != "em")
@@ -234,5 +234,7 @@ class _StartMaker:
         if estimator.precisions_init is not None:
             precisions = self._given("precisions_init", covariances.shape)
             covariances = shape.invert(precisions)
-        mixture = Mixture.from_parameters(weights, means, covariances, estimator.covariance_type)
+        mixture = Mixture.from_parameters(
+            weights, means, covariances, estimator.covariance_type, bool(estimator.equal_weights)
+        )
         return self.standardization.forward(mixture)

@@ -49,6 +49,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
     covariance_type : {"full", "tied", "diag", "spherical"} or mclust's name, default="full"
+    equal_weights : bool, default=False
+        Hold all mixing proportions at 1/K; they then count as no parameters.
     tol : float, default=1e-6
         EM stops when the mean log likelihood per row that is left to gain is
         estimated (by Aitken's rule) to be below this. 0: never before `max_iter`.
@@ -114,6 +116,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         n_components: int = 1,
         *,
         covariance_type: str = "full",
+        equal_weights: bool = False,
         tol: float = 1e-6,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
@@ -132,6 +135,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.equal_weights = equal_weights
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -338,4 +342,6 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             ("BIC", f"{bic:.4f} ({self.mixture_.n_parameters} parameters)"),
             ("EM", f"{self.status_.name.lower()} after {self.n_iter_} iterations"),
         ]
+        if self.mixture_.equal_weights:
+            facts.insert(2, ("weights", "held equal"))
         return summary_text(self.mixture_, facts, getattr(self, "feature_names_in_", None))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from mixtura.covariance import covariance_model
 from mixtura.engine import ENGINES
 from mixtura.initialization import initializer
@@ -23,6 +25,7 @@ def check_parameters(estimator: Any) -> None:
     if estimator.n_threads is not None:
         _check_integer("n_threads", estimator.n_threads, 1)
     covariance_model(estimator.covariance_type)
+    _check_flag("equal_weights", estimator.equal_weights)
     _check_choice("algorithm", estimator.algorithm, ALGORITHMS)
     _check_choice("engine", estimator.engine, ENGINES)
     if isinstance(estimator.init_params, str):
@@ -41,6 +44,11 @@ def _check_not_negative(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number; got {value!r}")
     if not 0 <= float(value) < float("inf"):
         raise ValueError(f"{name} must be >= 0 and finite; got {value}")
+
+
+def _check_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

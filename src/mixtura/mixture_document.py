@@ -1,0 +1,76 @@
+"""The part of a model file that holds a mixture: written, and checked to the last number when read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.covariance import covariance_model
+from mixtura.document import Refused, array, boolean, listing, mapping, place_of, shorten, text
+from mixtura.mixture import WEIGHT_TOLERANCE, Mixture
+from mixtura.shape import DIAGONAL, SPHERICAL, Shape
+
+__all__ = ["describe_mixture", "mixture_in"]
+
+KEYS = ("covariance_type", "weights", "means", "covariances")
+OPTIONAL_KEYS = ("equal_weights",)  # not written where they say nothing, so that older versions read the file
+
+
+def describe_mixture(mixture: Mixture) -> dict[str, Any]:
+    """The section of a mixture, as JSON's values."""
+    arrays = {name: getattr(mixture, name).tolist() for name in ("weights", "means", "covariances")}
+    constraint = {"equal_weights": True} if mixture.equal_weights else {}
+    return {"mixture": {"covariance_type": mixture.covariance_type, **constraint, **arrays}}
+
+
+def mixture_in(section: Any) -> Mixture:
+    """A checked mixture with exactly the numbers of the file: weights are not normalised again."""
+    section = mapping(section, "mixture", KEYS, OPTIONAL_KEYS)
+    name = text(section["covariance_type"], "mixture.covariance_type")
+    try:
+        shape = covariance_model(name).shape
+    except ValueError as error:
+        raise Refused("mixture.covariance_type", shorten(str(error), 200)) from None
+    n_components = len(listing(section["weights"], "mixture.weights"))
+    rows = listing(section["means"], "mixture.means")
+    n_features = len(listing(rows[0], "mixture.means[0]"))
+    mixture = Mixture(
+        array(section["weights"], (n_components,), "mixture.weights"),
+        array(rows, (n_components, n_features), "mixture.means"),
+        array(section["covariances"], shape.array_shape(n_components, n_features), "mixture.covariances"),
+        name,
+        boolean(section.get("equal_weights", False), "mixture.equal_weights"),
+    )
+    with np.errstate(all="ignore"):
+        _check_weights(mixture)
+        _check_covariances(mixture, shape)
+    return mixture
+
+
+def _check_weights(mixture: Mixture) -> None:
+    weights = mixture.weights
+    for k in np.flatnonzero(weights < 0):
+        raise Refused(f"mixture.weights[{k}]", f"must not be negative; got {weights[k]}")
+    if not abs(weights.sum() - 1.0) <= WEIGHT_TOLERANCE:
+        raise Refused("mixture.weights", f"must sum to 1; they sum to {weights.sum():.10g}")
+    if mixture.equal_weights and not np.ptp(weights) <= WEIGHT_TOLERANCE:
+        raise Refused("mixture.weights", "must be equal, as mixture.equal_weights says")
+
+
+def _check_covariances(mixture: Mixture, shape: Shape) -> None:
+    """Symmetric positive definite, without ever building more than the file holds."""
+    if shape in (DIAGONAL, SPHERICAL):
+        for index in np.argwhere(mixture.covariances <= 0):
+            raise Refused(
+                place_of("mixture.covariances", index.tolist()), f"must be positive; got {mixture.covariances[*index]}"
+            )
+    else:
+        checked = 1 if shape.shared else mixture.n_components
+        try:
+            weights = np.full(checked, 1.0 / checked)
+            Mixture.from_parameters(weights, mixture.means[:checked], mixture.covariances, mixture.covariance_type)
+        except ValueError as error:
+            raise Refused("mixture.covariances", str(error)) from None
+    if not np.all(np.isfinite(mixture.whitener)):
+        raise Refused("mixture.covariances", "a covariance is too close to singular to be inverted")
