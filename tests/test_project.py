@@ -20,7 +20,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 # What each part may import of the rest, by first name below `mixtura`. A part may import itself.
 VALUES = {"shape", "quadratic", "suffstats", "mixture"}
 FIT = VALUES | {"source", "standardization", "estep", "mstep", "engine", "em", "acceleration"}
-SEARCH = FIT | {"initialization", "search"}
+SEARCH = FIT | {"climb", "initialization", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
     "shape": set(),
     "quadratic": {"shape"},
@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mstep": VALUES | {"covariance"},
     "acceleration": VALUES | {"mstep"},
     "em": VALUES | {"mstep", "acceleration", "engine"},
+    "climb": FIT | {"_native"},
     "initialization": VALUES | {"mstep", "estep"},
     "search": SEARCH,
     "selection": SEARCH | {"covariance"},

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixtura.em import EMOptions, Trajectory, run
+from mixtura.climb import run
+from mixtura.em import EMOptions, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.estep import statistics_of_partition
 from mixtura.initialization import Initializer

@@ -1,18 +1,16 @@
 // The Python surface: checks shapes and types, releases the GIL, calls the level that was asked for.
 
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "arrays.hpp"
 #include "dispatch.hpp"
 #include "kernel.hpp"
 #include "plan.hpp"
@@ -20,48 +18,13 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 
+void bind_climb(nb::module_& module);
+
 namespace {
 
+using namespace mixtura::arrays;
 using mixtura::Level;
 using mixtura::Rows;
-
-using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
-using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using DoubleVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using DoubleMatrix = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Offsets = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using OutMatrix = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using OutLabels = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool condition, const char* message) {
-  if (!condition) throw nb::value_error(message);
-}
-
-Rows to_rows(const AnyRows& array, std::int64_t dimensions) {
-  const bool is_float32 = array.dtype() == nb::dtype<float>();
-  if (!is_float32 && array.dtype() != nb::dtype<double>()) throw nb::type_error("rows must be float64 or float32");
-  require(static_cast<std::int64_t>(array.shape(1)) == dimensions, "rows have the wrong number of columns");
-  require(dimensions <= 1 || array.shape(0) == 0 || array.stride(1) == 1, "rows must have unit stride within a row");
-  return {array.data(), is_float32, static_cast<std::int64_t>(array.shape(0)), array.stride(0)};
-}
-
-const double* to_weights(const std::optional<DoubleVector>& weights, const Rows& rows) {
-  if (!weights) return nullptr;
-  require(static_cast<std::int64_t>(weights->shape(0)) == rows.count, "one weight per row is needed");
-  return weights->data();
-}
-
-template <typename Array>
-auto copy_of(const Array& array) {
-  return std::vector<std::remove_const_t<typename Array::Scalar>>(array.data(), array.data() + array.size());
-}
-
-nb::object to_array(std::vector<double>&& values, std::initializer_list<std::size_t> shape) {
-  auto* owned = new std::vector<double>(std::move(values));
-  nb::capsule owner(owned, [](void* memory) noexcept { delete static_cast<std::vector<double>*>(memory); });
-  return nb::cast(nb::ndarray<nb::numpy, double>(owned->data(), shape, owner));
-}
 
 mixtura::Model to_model(int shape, int form, const DoubleVector& constant, const DoubleMatrix& center,
                         const Doubles& whitener, const Offsets& groups, const DoubleVector& shift,
@@ -151,26 +114,6 @@ class Kernel {
   mixtura::Planner planner_;
 };
 
-nb::tuple moments(AnyRows array, std::optional<DoubleVector> weights, DoubleVector shift, DoubleVector inverse_scale,
-                  const std::string& level_name) {
-  const Level& level = mixtura::find_level(level_name);
-  const std::size_t dimensions = shift.size();
-  require(dimensions > 0 && inverse_scale.size() == dimensions, "shift and inverse_scale must have equal sizes");
-  const Rows rows = to_rows(array, static_cast<std::int64_t>(dimensions));
-  const double* weight = to_weights(weights, rows);
-  std::vector<double> sums(dimensions), squares(dimensions);
-  mixtura::Summary summary;
-  {
-    nb::gil_scoped_release release;
-    const auto size = mixtura::moments_scratch(level, static_cast<std::int64_t>(dimensions));
-    summary = level.moments(rows, weight, shift.data(), inverse_scale.data(), static_cast<std::int32_t>(dimensions),
-                            sums.data(), squares.data(), mixtura::thread_scratch(size));
-  }
-  return nb::make_tuple(summary.weight_sum, to_array(std::move(sums), {dimensions}),
-                        to_array(std::move(squares), {dimensions}), summary.max_squared_norm,
-                        summary.first_nonfinite_row);
-}
-
 std::vector<std::string> levels() {
   std::vector<std::string> names;
   for (const Level* level : mixtura::supported_levels()) names.emplace_back(level->name);
@@ -182,9 +125,6 @@ std::vector<std::string> levels() {
 NB_MODULE(_native, module) {
   module.doc() = "The native kernel: one pass over a block of rows, single-threaded, without the GIL.";
   module.def("levels", &levels, "Instruction-set levels that this processor supports, best first.");
-  module.def("moments", &moments, "rows"_a.noconvert(), "weights"_a.none(), "shift"_a, "inverse_scale"_a, "level"_a,
-             "Weight, sums, sums of squares and largest squared norm of the standardised rows, and the index of the "
-             "first row that is not finite (or -1).");
   nb::class_<Kernel>(module, "Kernel", "Gaussian log densities and their moments for fixed quadratic forms.")
       .def(nb::init<int, int, DoubleVector, DoubleMatrix, Doubles, Offsets, DoubleVector, DoubleVector,
                     const std::string&>(),
@@ -198,4 +138,5 @@ NB_MODULE(_native, module) {
            "responsibilities"_a.noconvert().none(), "labels"_a.noconvert().none(),
            "Writes what is given, row by row. A row without any finite log density gets -inf, and responsibilities "
            "spread evenly over the group's components with finite const.");
+  bind_climb(module);
 }

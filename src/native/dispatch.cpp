@@ -71,9 +71,4 @@ double* thread_scratch(std::int64_t doubles) {
   return memory.get();
 }
 
-std::int64_t moments_scratch(const Level& level, std::int64_t dimensions) {
-  constexpr std::int64_t kWidth = 8;
-  return (2 + kWidth + 1) * dimensions * level.lanes;
-}
-
 }  // namespace mixtura

@@ -19,7 +19,4 @@ const Level& find_level(const std::string& name);
 // rows would cost more than small blocks themselves.
 double* thread_scratch(std::int64_t doubles);
 
-// Doubles that Level::moments needs.
-std::int64_t moments_scratch(const Level& level, std::int64_t dimensions);
-
 }  // namespace mixtura

@@ -4,7 +4,6 @@
 #include "kernel.hpp"
 
 #include "centred.hpp"
-#include "moments.hpp"
 #include "normalise.hpp"
 #include "products.hpp"
 #include "quadratic.hpp"
@@ -140,6 +139,6 @@ void map_rows(const Plan& plan, const Rows& rows, const MapTargets& targets, dou
 }  // namespace
 
 extern const Level kLevel;
-const Level kLevel = {MIXTURA_LEVEL_NAME, kLanes, MIXTURA_VECTOR_REGISTERS, reduce, map_rows, moments};
+const Level kLevel = {MIXTURA_LEVEL_NAME, kLanes, MIXTURA_VECTOR_REGISTERS, reduce, map_rows};
 
 }  // namespace mixtura::MIXTURA_LEVEL

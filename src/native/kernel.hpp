@@ -96,12 +96,6 @@ struct MapTargets {
   std::int64_t* labels = nullptr;       // (rows, groups)
 };
 
-struct Summary {
-  double weight_sum;
-  double max_squared_norm;
-  std::int64_t first_nonfinite_row;  // -1 when all are finite
-};
-
 // One instruction-set level. `scratch` is aligned to 64 bytes; the results depend on the rows and the plan alone.
 struct Level {
   const char* name;
@@ -109,8 +103,6 @@ struct Level {
   int vector_registers;
   void (*reduce)(const Plan& plan, const Rows& rows, const double* weights, double* packed, double* scratch);
   void (*map_rows)(const Plan& plan, const Rows& rows, const MapTargets& targets, double* scratch);
-  Summary (*moments)(const Rows& rows, const double* weights, const double* shift, const double* inverse_scale,
-                     std::int32_t dimensions, double* sums, double* squares, double* scratch);
 };
 
 }  // namespace mixtura

@@ -233,6 +233,35 @@ def data_units(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(Standardization, "of_moments", classmethod(wrong))
 
 
+def constant_of_its_own(place: int, change: Callable[[float], float]) -> Inject:
+    """The native climb handed another number than the Python loop has, in that place of ClimbConstants."""
+    from mixtura import climb
+
+    return changed(climb, "_constants", lambda c, *_: (*c[:place], change(c[place]), *c[place + 1 :]))
+
+
+def threads_decide_what_climbs(monkeypatch: MonkeyPatch) -> None:
+    """One thread climbs, several run in Python: not the same bits."""
+    from mixtura.engine.native import NativeEngine
+
+    original = NativeEngine.ground
+    monkeypatch.setattr(NativeEngine, "ground", lambda self, n: original(self, n) if self._threads == 1 else None)
+
+
+def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:
+    """A climb that returns the mixture after the last M-step."""
+    from mixtura import climb
+
+    original = climb._Climb.settle
+
+    def wrong(self: Any) -> None:
+        original(self)
+        one = self.trajectory
+        one.mixture = one.mstep(one.statistics, one.mixture).mixture
+
+    monkeypatch.setattr(climb._Climb, "settle", wrong)
+
+
 # Slips of one expression.
 last_block_dropped = changed(source, "block_slices", lambda slices, n: slices[:-1])
 first_block_read_twice = changed(source, "block_slices", lambda slices, n: slices[:1] + slices)

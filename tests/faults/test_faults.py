@@ -30,7 +30,7 @@ from laws import test_row_order as order
 from laws import test_several_mixtures as several
 from laws import test_statistics_algebra as algebra
 from laws import test_weights as weights
-from laws.problems import ENGINES, ORACLE
+from laws.problems import ENGINES, NATIVE_LAWS, ORACLE
 
 from faults import injections as fault
 from faults.injections import Inject
@@ -135,17 +135,28 @@ FAULTS = [
 
 if native_available():
     from laws import test_arithmetics_agree as arithmetics
+    from laws import test_climb as climbs
     from laws import test_threads as threads
 
     THREADS = threads.test_bitwise_the_same_for_any_number_of_threads
     BOUND = arithmetics.test_the_bound_holds
     REPEATED = weights.test_integer_weights_equal_repeated_rows
     NATIVE = {"engine": ENGINES[1]}
+    CLIMB = climbs.test_a_climb_equals_the_python_loop
+    CLIMB_THREADS = climbs.test_bitwise_the_same_for_any_number_of_threads
+    IRIS = {"native": ENGINES[1], "data": "iris", "options": "default"}
+    BALLS = {**IRIS, "model": "VII"}
     FAULTS += [
         Fault("total weight is the row count", fault.rows_for_weight, REPEATED, NATIVE),
         Fault("sums in order of arrival", fault.sums_in_order_of_arrival, THREADS, NATIVE),
         Fault("always quadratic", fault.always_quadratic, engines.test_narrow_components, {**NATIVE, "width": 1e-4}),
         Fault("error bound too small", fault.bound_too_small, BOUND, {**NATIVE, "width": 1e-2}),
+        Fault("a climb accelerates later", fault.constant_of_its_own(4, lambda start: start + 2), CLIMB, IRIS),
+        Fault("a climb confirms less", fault.constant_of_its_own(5, lambda steps: steps - 1), CLIMB, IRIS),
+        Fault("a climb grows its steps slower", fault.constant_of_its_own(1, lambda factor: factor / 2), CLIMB, IRIS),
+        Fault("a climb of wider covariances", fault.covariances_too_wide, CLIMB, BALLS),
+        Fault("a climb ahead of its objective", fault.climb_ahead_of_its_objective, CLIMB, IRIS),
+        Fault("threads decide what climbs", fault.threads_decide_what_climbs, CLIMB_THREADS, IRIS),
     ]
 
 
@@ -174,7 +185,7 @@ def test_the_law_holds_and_catches_the_fault(one: Fault, monkeypatch: pytest.Mon
 
 def test_every_law_catches_something() -> None:
     tested = {Path(inspect.getfile(one.law)).name for one in FAULTS}
-    native_only = set() if native_available() else {"test_arithmetics_agree.py", "test_threads.py"}
+    native_only = set() if native_available() else set(NATIVE_LAWS)
     files = {path.name for path in Path(laws.__file__).parent.glob("test_*.py")}
     assert tested == files - native_only
 

@@ -8,12 +8,12 @@ are bitwise the same for any number of threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mixtura import _native
 from mixtura.engine.engine import RowOutput
 from mixtura.quadratic import QuadraticForms, stack
-from mixtura.source import Block, Source
+from mixtura.source import ArraySource, Block, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -35,6 +35,8 @@ QUADRATIC, CENTRED = 0, 1
 
 #: Fewer multiplications than this in a pass are done before a thread has started.
 THREADED_WORK = 2_000_000
+
+Item = TypeVar("Item")
 
 
 def instruction_set() -> str:
@@ -67,6 +69,40 @@ def thread_count(threads: int | None = None) -> int:
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     """One pool a size and process: a forked child must not wait for its parent's threads."""
     return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
+
+
+def _share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: int) -> None:
+    """Do ``work`` on every item, on that many threads, the calling one among them.
+
+    Threads take the next item from one iterator, so that a busy processor
+    holds up no one but itself.
+    """
+    left = iter(items)
+    if n_threads == 1:
+        for item in left:
+            work(item)
+        return
+    lock = Lock()
+    end = object()
+
+    def take() -> Any:
+        with lock:
+            return next(left, end)
+
+    def drain() -> None:
+        while (item := take()) is not end:
+            work(item)
+
+    helpers = [_pool(n_threads, os.getpid()).submit(drain) for _ in range(n_threads - 1)]
+    try:
+        drain()
+    except BaseException:
+        with lock:
+            left = iter(())  # the others finish the item at hand and stop
+        wait(helpers)
+        raise
+    for helper in helpers:
+        helper.result()
 
 
 class _OrderedSum:
@@ -124,37 +160,36 @@ class NativeEngine:
         return kernel, arithmetic
 
     def _share(self, work: Callable[[Block], None], n_products: int) -> None:
-        """Do ``work`` on every block: on the calling thread, and on the pool's if there is enough to do.
+        """Do ``work`` on every block: on the calling thread, and on the pool's if there is enough to do."""
+        several = self._source.n_rows * n_products >= THREADED_WORK
+        _share_out(self._source.blocks(), work, self._threads if several else 1)
 
-        Threads take the next block from one iterator, so that a busy processor
-        holds up no one but itself.
+    def each(self, items: Sequence[Item], work: Callable[[Item], None]) -> None:
+        """Do ``work``, which is worth a thread, on every item, on as many threads as a pass may use."""
+        _share_out(items, work, min(self._threads, len(items)))
+
+    def ground(self, n_products: int) -> Any | None:
+        """The rows as `_native.Climb` takes them; None where a pass, so many products a row, is worth several threads.
+
+        What is small enough depends on the rows alone, not on the threads, so that neither does the result.
         """
-        blocks = iter(self._source.blocks())
-        n_threads = self._threads if self._source.n_rows * n_products >= THREADED_WORK else 1
-        if n_threads == 1:
-            for block in blocks:
-                work(block)
-            return
-        lock = Lock()
+        return None if self._source.n_rows * n_products >= THREADED_WORK else self._ground
 
-        def take() -> Block | None:
-            with lock:
-                return next(blocks, None)
-
-        def drain() -> None:
-            while (block := take()) is not None:
-                work(block)
-
-        helpers = [_pool(n_threads, os.getpid()).submit(drain) for _ in range(n_threads - 1)]
-        try:
-            drain()
-        except BaseException:
-            with lock:
-                blocks = iter(())  # the others finish the block at hand and stop
-            wait(helpers)
-            raise
-        for helper in helpers:
-            helper.result()
+    @cached_property
+    def _ground(self) -> Any | None:
+        source = self._source
+        if not isinstance(source, ArraySource):
+            return None
+        bounds = np.array([*(block.start for block in source.blocks()), source.n_rows], dtype=np.int64)
+        return _native.Ground(
+            source.rows,
+            source.weights,
+            source.total_weight,
+            bounds,
+            self._shift,
+            self._inverse_scale,
+            self._level,
+        )
 
     def _products(self, forms: Sequence[QuadraticForms]) -> int:
         return sum(form.whitener.size + 20 * form.n_components for form in forms)

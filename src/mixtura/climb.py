@@ -1,0 +1,185 @@
+"""Whole runs of EM in one native call each, where the rows are few; `em.run` does the rest.
+
+On small data an iteration of `em.run` is all Python: its kernel takes microseconds.
+The native climb is the same state machine, M-step and acceleration in C++, with
+the constants that stand in the Python modules; the Python loop is its oracle
+(tests/laws/test_climb.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from mixtura import acceleration, em, mstep
+from mixtura.em import Status, Trajectory
+from mixtura.engine.engine import Engine
+from mixtura.mixture import Mixture
+from mixtura.mstep import MStep
+from mixtura.shape import Shape
+from mixtura.suffstats import SufficientStats
+
+__all__ = ["run"]
+
+#: Multiplications after which a climb returns to Python, which looks for Ctrl-C: some hundredths of a second.
+CALL_WORK = 100_000_000
+
+#: With more features, LAPACK's M-step is faster than one written for small matrices.
+MAX_FEATURES = 32
+
+STATUSES = (Status.RUNNING, Status.CONVERGED, Status.MAX_ITERATIONS)
+FAILED = 3
+
+
+@dataclass(eq=False)
+class _Climb:
+    """A trajectory and the native run that fills it."""
+
+    trajectory: Trajectory
+    native: Any
+    passes: int  # in a call
+    total_weight: float
+
+    @property
+    def running(self) -> bool:
+        return bool(self.native.status == 0)
+
+    def settle(self) -> None:
+        """Make the trajectory look as if Python had run it this far; leave it as it was if the climb failed."""
+        one, native = self.trajectory, self.native
+        if native.status == FAILED or not native.history:
+            return
+        weights, means, covariances = native.mixture()
+        one.mixture = Mixture(weights, means, covariances, one.mstep.covariance_type)
+        count, first, second, reference, log_likelihood = native.statistics()
+        one.statistics = SufficientStats(
+            count, first, second, reference, log_likelihood, self.total_weight, one.mixture.shape
+        )
+        one.history, one.gap = native.history, native.gap
+        one.collapsed = np.array(native.collapsed)
+        one.status = STATUSES[native.status]
+
+
+def run(
+    engine: Engine,
+    trajectories: Sequence[Trajectory],
+    on_pass: Callable[[Sequence[Trajectory]], None] | None = None,
+) -> None:
+    """Run EM on all trajectories until each has ended, natively where that is faster.
+
+    The result does not depend on the number of threads, which share the runs
+    among them, nor on whether progress is asked for.
+
+    Parameters
+    ----------
+    engine : Engine
+    trajectories : sequence of Trajectory
+        Of any covariance models.
+    on_pass : callable, optional
+        Called after each pass. A KeyboardInterrupt ends the runs and is raised
+        again with every trajectory in a sound state.
+    """
+    climbs = [climb for one in trajectories if (climb := _climb(engine, one)) is not None]
+    try:
+        if on_pass is None:
+            _run_side_by_side(engine, climbs)
+        else:
+            _run_in_step(climbs, lambda: on_pass(trajectories))
+    except KeyboardInterrupt:
+        for climb in climbs:
+            climb.settle()
+        for one in trajectories:
+            one.status = Status.INTERRUPTED if one.status is Status.RUNNING else one.status
+        raise
+    for group in _by_shape(trajectories):
+        em.run(engine, group, None if on_pass is None else lambda _: on_pass(trajectories))
+
+
+def _climb(engine: Engine, one: Trajectory) -> _Climb | None:
+    """The native run from a trajectory's start; None where Python has to do it."""
+    if one.history or one.status is not Status.RUNNING or type(one) is not Trajectory or not _is_plain(one.mstep):
+        return None
+    start, offer = one.start, getattr(engine, "ground", None)
+    products = start.covariances.size + 20 * start.n_components
+    ground = offer(products) if offer is not None and start.n_features <= MAX_FEATURES else None
+    if ground is None:
+        return None
+    from mixtura import _native
+
+    model = start.model.name
+    if model not in _native.covariance_models():
+        return None
+    options = one.options
+    native = _native.Climb(
+        ground,
+        model,
+        *(np.ascontiguousarray(array) for array in (start.weights, start.means, start.covariances)),
+        one.mstep.floor,
+        options.tol,
+        options.max_iter,
+        options.accelerate,
+        False,
+        _constants(),
+    )
+    return _Climb(one, native, max(1, CALL_WORK // (products * ground.n_rows)), ground.total_weight)
+
+
+def _is_plain(step: MStep) -> bool:
+    """Whether an M-step has nothing that the native one does not know of."""
+    known = ("covariance_type", "floor")
+    return type(step) is MStep and all(getattr(step, f.name) == f.default for f in fields(step) if f.name not in known)
+
+
+def _constants() -> tuple[float | int, ...]:
+    """The numbers that both loops obey, in the order of ClimbConstants in climb.hpp."""
+    from mixtura.engine.native import ERROR_TOLERANCE
+
+    return (
+        em.ROUNDING,
+        acceleration.STEP_FACTOR,
+        mstep.NEGLIGIBLE_SHARE,
+        ERROR_TOLERANCE,
+        em.PLAIN_START,
+        em.CONFIRMING_STEPS,
+        acceleration.HALVINGS,
+    )
+
+
+def _run_side_by_side(engine: Any, climbs: Sequence[_Climb]) -> None:
+    """Each run to its end, several at a time on the engine's threads."""
+    stop = Event()
+
+    def finish(climb: _Climb) -> None:
+        try:
+            while climb.running and not stop.is_set():
+                climb.native.advance(climb.passes)
+        except BaseException:
+            stop.set()  # the other threads stop within a call too
+            raise
+
+    if climbs:
+        engine.each(climbs, finish)
+    for climb in climbs:
+        climb.settle()
+
+
+def _run_in_step(climbs: Sequence[_Climb], on_pass: Callable[[], None]) -> None:
+    """A pass of every run, a word about it, and on to the next."""
+    while active := [climb for climb in climbs if climb.running]:
+        for climb in active:
+            climb.native.advance(1)
+            climb.settle()
+        on_pass()
+
+
+def _by_shape(trajectories: Sequence[Trajectory]) -> list[list[Trajectory]]:
+    """What is still to be run, apart by shape: a pass serves mixtures of one shape."""
+    groups: dict[Shape, list[Trajectory]] = {}
+    for one in trajectories:
+        if one.status is Status.RUNNING:
+            groups.setdefault(one.start.shape, []).append(one)
+    return list(groups.values())

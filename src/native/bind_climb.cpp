@@ -1,0 +1,163 @@
+// The Python surface of whole runs of EM.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "arrays.hpp"
+#include "climb.hpp"
+#include "dispatch.hpp"
+#include "linear.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using namespace mixtura::arrays;
+using mixtura::ClimbData;
+using mixtura::Extent;
+using mixtura::Shape;
+using mixtura::Values;
+
+const mixtura::CovarianceModel& to_covariance(const std::string& name) {
+  const mixtura::CovarianceModel* model = mixtura::find_covariance(name);
+  if (model == nullptr) throw nb::value_error("the native climb does not know this covariance model");
+  return *model;
+}
+
+// Keeps the arrays whose memory a ClimbData points into.
+class Ground {
+ public:
+  Ground(AnyRows rows, std::optional<DoubleVector> weights, double total_weight, Offsets bounds, DoubleVector shift,
+         DoubleVector inverse_scale, const std::string& level)
+      : rows_(std::move(rows)), weights_(std::move(weights)), level_(mixtura::find_level(level)) {
+    require(shift.size() > 0 && inverse_scale.size() == shift.size(), "shift and inverse_scale must have equal sizes");
+    const mixtura::Rows rows_view = to_rows(rows_, static_cast<std::int64_t>(shift.size()));
+    data_ = {rows_view,       to_weights(weights_, rows_view), total_weight, copy_of(bounds), copy_of(shift),
+             copy_of(inverse_scale)};
+    require(data_.bounds.size() >= 2 && data_.bounds.front() == 0 && data_.bounds.back() == rows_view.count &&
+                std::is_sorted(data_.bounds.begin(), data_.bounds.end()),
+            "bounds must rise from 0 to the number of rows");
+  }
+
+  const ClimbData& data() const { return data_; }
+  const mixtura::Level& level() const { return level_; }
+
+ private:
+  AnyRows rows_;
+  std::optional<DoubleVector> weights_;
+  const mixtura::Level& level_;
+  ClimbData data_;
+};
+
+mixtura::Parameters to_start(const mixtura::CovarianceModel& model, const DoubleVector& weights,
+                             const DoubleMatrix& means, const Doubles& covariances, std::int64_t dimensions) {
+  const Extent extent{model.shape, static_cast<std::int64_t>(weights.size()), dimensions};
+  require(extent.components > 0 && extent.components < 1 << 20, "at least one component is needed");
+  require(static_cast<std::int64_t>(means.size()) == extent.components * dimensions, "means must have shape (K, D)");
+  require(static_cast<std::int64_t>(covariances.size()) == extent.size(), "covariances do not fit the model's shape");
+  return {copy_of(weights), copy_of(means), copy_of(covariances)};
+}
+
+using Constants = std::tuple<double, double, double, double, std::int64_t, std::int64_t, std::int64_t>;
+
+class Climb {
+ public:
+  Climb(const Ground& ground, const std::string& model, DoubleVector weights, DoubleMatrix means, Doubles covariances,
+        double floor, double tol, std::int64_t max_iter, bool accelerate, bool equal_weights,
+        const Constants& constants)
+      : climb_(ground.data(), to_covariance(model),
+               to_start(to_covariance(model), weights, means, covariances,
+                        static_cast<std::int64_t>(ground.data().shift.size())),
+               {floor, tol, max_iter, accelerate, equal_weights,
+                std::make_from_tuple<mixtura::ClimbConstants>(constants)},
+               ground.level()) {}
+
+  void advance(std::int64_t passes) {
+    nb::gil_scoped_release release;
+    climb_.advance(passes);
+  }
+
+  int status() const { return static_cast<int>(climb_.status()); }
+  double gap() const { return climb_.gap(); }
+  std::vector<double> history() const { return climb_.history(); }
+
+  std::vector<bool> collapsed() const { return {climb_.collapsed().begin(), climb_.collapsed().end()}; }
+
+  nb::tuple mixture() const {
+    const auto [k, d] = sizes();
+    const mixtura::Parameters& best = climb_.best();
+    return nb::make_tuple(to_array(Values(best.weights), {k}), to_array(Values(best.means), {k, d}),
+                          compact(best.covariances));
+  }
+
+  nb::tuple statistics() const {
+    const auto [k, d] = sizes();
+    const mixtura::Statistics& sums = climb_.statistics();
+    return nb::make_tuple(to_array(Values(sums.count), {k}), to_array(Values(sums.first), {k, d}),
+                          compact(sums.second), to_array(Values(sums.reference), {k, d}), sums.log_likelihood);
+  }
+
+ private:
+  std::pair<std::size_t, std::size_t> sizes() const {
+    return {static_cast<std::size_t>(climb_.extent().components),
+            static_cast<std::size_t>(climb_.extent().dimensions)};
+  }
+
+  nb::object compact(const Values& values) const {
+    const auto [k, d] = sizes();
+    switch (climb_.extent().shape) {
+      case Shape::kFull: return to_array(Values(values), {k, d, d});
+      case Shape::kTied: return to_array(Values(values), {d, d});
+      case Shape::kDiagonal: return to_array(Values(values), {k, d});
+      default: return to_array(Values(values), {k});
+    }
+  }
+
+  mixtura::Climb climb_;
+};
+
+nb::tuple eigen(DoubleMatrix matrix) {
+  const std::size_t size = matrix.shape(0);
+  require(matrix.shape(1) == size, "the matrix must be square");
+  Values values(size), vectors(size * size);
+  const bool sound = mixtura::eigen(matrix.data(), static_cast<std::int64_t>(size), values.data(), vectors.data());
+  require(sound, "the matrix must be finite");
+  return nb::make_tuple(to_array(std::move(values), {size}), to_array(std::move(vectors), {size, size}));
+}
+
+}  // namespace
+
+void bind_climb(nb::module_& module) {
+  module.def("covariance_models", &mixtura::covariance_names, "mclust's names of the models that Climb knows.");
+  module.def("eigen", &eigen, "matrix"_a, "Eigenvalues in ascending order and eigenvectors of a symmetric matrix.");
+  nb::class_<Ground>(module, "Ground", "Rows in blocks, in standardised coordinates, for any number of climbs.")
+      .def(nb::init<AnyRows, std::optional<DoubleVector>, double, Offsets, DoubleVector, DoubleVector,
+                    const std::string&>(),
+           "rows"_a.noconvert(), "weights"_a.none(), "total_weight"_a, "bounds"_a, "shift"_a, "inverse_scale"_a,
+           "level"_a)
+      .def_prop_ro("n_rows", [](const Ground& ground) { return ground.data().rows.count; })
+      .def_prop_ro("total_weight", [](const Ground& ground) { return ground.data().total_weight; });
+  nb::class_<Climb>(module, "Climb", "One run of EM, single-threaded.")
+      .def(nb::init<const Ground&, const std::string&, DoubleVector, DoubleMatrix, Doubles, double, double,
+                    std::int64_t, bool, bool, const Constants&>(),
+           "ground"_a, "model"_a, "weights"_a, "means"_a, "covariances"_a, "floor"_a, "tol"_a, "max_iter"_a,
+           "accelerate"_a, "equal_weights"_a, "constants"_a, nb::keep_alive<1, 2>())
+      .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
+      .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
+      .def_prop_ro("gap", &Climb::gap)
+      .def_prop_ro("history", &Climb::history)
+      .def_prop_ro("collapsed", &Climb::collapsed)
+      .def("mixture", &Climb::mixture, "(weights, means, covariances) of the best point.")
+      .def("statistics", &Climb::statistics, "(count, first, second, reference, log likelihood) at the best point.");
+}

@@ -1,0 +1,98 @@
+// A whole run of EM: Trajectory of em.py and MStep of mstep.py, pass after pass without Python in between.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "covariance.hpp"
+#include "kernel.hpp"
+#include "squarem.hpp"
+#include "statistics.hpp"
+
+namespace mixtura {
+
+// The numbers of em.py, acceleration.py, mstep.py and engine/native.py, which are their home.
+struct ClimbConstants {
+  double rounding, step_factor, negligible_share, error_tolerance;
+  std::int64_t plain_start, confirming_steps, halvings;
+};
+
+struct ClimbOptions {
+  double floor, tol;
+  std::int64_t max_iter;
+  bool accelerate, equal_weights;
+  ClimbConstants constants;
+};
+
+// Rows in blocks: bounds hold where each block starts, and the number of rows last.
+struct ClimbData {
+  Rows rows;
+  const double* weights;
+  double total_weight;
+  std::vector<std::int64_t> bounds;
+  Values shift, inverse_scale;
+};
+
+// kFailed: arithmetic left float64; the run is Python's to do and to report on.
+enum class ClimbStatus { kRunning, kConverged, kMaxIterations, kFailed };
+
+class Climb {
+ public:
+  Climb(ClimbData data, const CovarianceModel& model, Parameters start, ClimbOptions options, const Level& level);
+
+  // Makes that many passes over the rows, or fewer if the run ends.
+  void advance(std::int64_t passes);
+
+  const Extent& extent() const { return extent_; }
+  ClimbStatus status() const { return status_; }
+  double gap() const { return gap_; }
+  const Parameters& best() const { return best_; }
+  const Statistics& statistics() const { return statistics_; }
+  const Values& history() const { return history_; }
+  const std::vector<char>& collapsed() const { return collapsed_; }
+
+ private:
+  // A mixture with its whitener, ready to be evaluated.
+  struct Proposal {
+    Parameters mixture;
+    Values whitener;
+    std::vector<char> collapsed;
+  };
+
+  bool pass(Statistics& statistics);
+  Form choose_form() const;
+  void absorb(Statistics& statistics);
+  void accept(Statistics& statistics, double log_likelihood);
+  void reject();
+  void propose();
+  bool confirmed() const;
+  bool newly_collapsed(const Proposal& update) const;
+  bool maximise(const Statistics& statistics, Proposal& update);
+  bool floored(Proposal& update) const;
+  void take(bool sound, bool extrapolated);
+
+  ClimbData data_;
+  const CovarianceModel& model_;
+  Extent extent_;
+  ClimbOptions options_;
+  const Level& level_;
+
+  Parameters best_;
+  Statistics statistics_;  // at the best parameters
+  Values history_;
+  std::vector<char> collapsed_;
+  ClimbStatus status_ = ClimbStatus::kRunning;
+  double gap_;
+
+  Proposal proposal_, update_;
+  bool extrapolated_ = false;
+  std::optional<Squarem> accelerator_;
+  std::int64_t plain_run_ = 0;
+  Statistics pass_statistics_, target_;
+  Values packed_, block_sums_, scatter_, count_, logs_;
+};
+
+// Aitken's estimate of the log likelihood still to gain; infinite until there are four values.
+double remaining_gain(const Values& history);
+
+}  // namespace mixtura

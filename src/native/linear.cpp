@@ -1,0 +1,113 @@
+#include "linear.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+namespace mixtura {
+namespace {
+
+constexpr int kSweeps = 60;  // convergence is quadratic: a handful of sweeps is usual
+
+// A rotation in the plane of coordinates p and q that makes entry (p, q) zero (Rutishauser 1966).
+struct Rotation {
+  double sine, tau, shift;
+
+  Rotation(double difference, double off_diagonal) {
+    const double cotangent = 0.5 * difference / off_diagonal;
+    const double tangent = std::copysign(1.0, cotangent) / (std::abs(cotangent) + std::hypot(1.0, cotangent));
+    const double cosine = 1.0 / std::sqrt(1.0 + tangent * tangent);
+    sine = tangent * cosine;
+    tau = sine / (1.0 + cosine);
+    shift = tangent * off_diagonal;
+  }
+
+  void turn(double& left, double& right) const {
+    const double before = left;
+    left -= sine * (right + tau * before);
+    right += sine * (before - tau * right);
+  }
+};
+
+// Works on the upper triangle; `vectors` holds one eigenvector a row.
+void rotate(double* matrix, std::int64_t size, std::int64_t p, std::int64_t q, double* vectors) {
+  double& off_diagonal = matrix[p * size + q];
+  const Rotation rotation(matrix[q * size + q] - matrix[p * size + p], off_diagonal);
+  matrix[p * size + p] -= rotation.shift;
+  matrix[q * size + q] += rotation.shift;
+  off_diagonal = 0.0;
+  for (std::int64_t i = 0; i < p; ++i) rotation.turn(matrix[i * size + p], matrix[i * size + q]);
+  for (std::int64_t i = p + 1; i < q; ++i) rotation.turn(matrix[p * size + i], matrix[i * size + q]);
+  for (std::int64_t i = q + 1; i < size; ++i) rotation.turn(matrix[p * size + i], matrix[q * size + i]);
+  for (std::int64_t i = 0; i < size; ++i) rotation.turn(vectors[p * size + i], vectors[q * size + i]);
+}
+
+// Whether an entry is lost beside the diagonal entries that a rotation would change by it.
+bool negligible(double entry, double first, double second) {
+  const double size = std::min(std::abs(first), std::abs(second));
+  return size + 0.01 * std::abs(entry) == size;
+}
+
+// One cyclic sweep; false when nothing was left to rotate.
+bool sweep(double* matrix, std::int64_t size, double* vectors) {
+  bool rotated = false;
+  for (std::int64_t p = 0; p < size; ++p)
+    for (std::int64_t q = p + 1; q < size; ++q) {
+      double& entry = matrix[p * size + q];
+      if (negligible(entry, matrix[p * size + p], matrix[q * size + q])) {
+        entry = 0.0;
+        continue;
+      }
+      rotate(matrix, size, p, q, vectors);
+      rotated = true;
+    }
+  return rotated;
+}
+
+}  // namespace
+
+bool cholesky(const double* matrix, std::int64_t size, double* lower) {
+  std::fill_n(lower, size * size, 0.0);
+  for (std::int64_t i = 0; i < size; ++i)
+    for (std::int64_t j = 0; j <= i; ++j) {
+      const double *left = lower + i * size, *right = lower + j * size;
+      const double rest = matrix[i * size + j] - std::inner_product(left, left + j, right, 0.0);
+      if (i == j && !(rest > 0.0)) return false;
+      lower[i * size + j] = i == j ? std::sqrt(rest) : rest / right[j];
+    }
+  return true;
+}
+
+void whitener_of(const double* lower, std::int64_t size, double* upper) {
+  std::fill_n(upper, size * size, 0.0);
+  for (std::int64_t j = 0; j < size; ++j) {
+    double* row = upper + j * size;  // the transposed column j of L^-1, by forward substitution
+    row[j] = 1.0 / lower[j * size + j];
+    for (std::int64_t i = j + 1; i < size; ++i)
+      row[i] = -std::inner_product(row + j, row + i, lower + i * size + j, 0.0) / lower[i * size + i];
+  }
+}
+
+// Jacobi's method: the small eigenvalues, which the floor is about, come out to high relative accuracy.
+bool eigen(const double* matrix, std::int64_t size, double* values, double* vectors) {
+  if (!std::all_of(matrix, matrix + size * size, [](double entry) { return std::isfinite(entry); })) return false;
+  thread_local std::vector<double> work, turned;
+  thread_local std::vector<std::int64_t> order;
+  work.assign(matrix, matrix + size * size);
+  turned.assign(size * size, 0.0);
+  order.resize(size);
+  for (std::int64_t i = 0; i < size; ++i) turned[i * size + i] = 1.0;
+  for (int i = 0; i < kSweeps && sweep(work.data(), size, turned.data()); ++i) {
+  }
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::int64_t a, std::int64_t b) { return work[a * size + a] < work[b * size + b]; });
+  for (std::int64_t j = 0; j < size; ++j) {
+    values[j] = work[order[j] * size + order[j]];
+    for (std::int64_t i = 0; i < size; ++i) vectors[i * size + j] = turned[order[j] * size + i];
+  }
+  return true;
+}
+
+}  // namespace mixtura

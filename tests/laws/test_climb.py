@@ -1,0 +1,235 @@
+"""A native climb is the Python loop's run, to rounding; and bitwise its own for any number of threads."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+from threading import Timer
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from laws.problems import ENGINES, Engines, assert_same_mixture, assert_same_statistics, random_spd, standardization_of
+from mixtura import _native, climb, em
+from mixtura.covariance import MODELS
+from mixtura.datasets import load_old_faithful
+from mixtura.em import EMOptions, Status, Trajectory
+from mixtura.estep import statistics_of_partition
+from mixtura.mixture import Mixture
+from mixtura.mstep import MStep
+from mixtura.shape import Array
+from mixtura.standardization import Standardization
+
+KNOWN = [name for name in MODELS if name in _native.covariance_models()]
+NATIVE = ENGINES[1:]
+
+OPTIONS = {
+    "default": EMOptions(),
+    "em": EMOptions(accelerate=False, max_iter=60),
+    "start": EMOptions(max_iter=0),
+    "tol=0": EMOptions(tol=0.0, max_iter=30),
+}
+
+
+@pytest.fixture(params=KNOWN)
+def model(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=NATIVE, ids=str)
+def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Engines:
+    choice: Engines = request.param
+    choice.activate(monkeypatch)
+    return choice
+
+
+def problem(name: str, rng: np.random.Generator) -> tuple[Array, Array | None, int]:
+    """Rows, weights and a number of components."""
+    iris = load_iris().data
+    if name == "iris":
+        return iris, None, 3
+    if name == "faithful":
+        return load_old_faithful().data.astype(np.float32), None, 2
+    if name == "weighted":
+        return iris[:, 1:], rng.uniform(0.0, 3.0, len(iris)), 3
+    assert name == "collapsing"
+    return np.concatenate([iris, np.repeat(iris[:1], 40, axis=0), np.repeat(iris[120:121], 40, axis=0)]), None, 6
+
+
+def starts_near(
+    rows: Array, weights: Array | None, model: str, k: int, n: int
+) -> tuple[Standardization, list[Mixture]]:
+    """Starts, in standardised coordinates, from the rows nearest to rows that lie apart; the same in every run."""
+    to = standardization_of(rows.astype(np.float64), model)
+    z = to.rows(rows)
+    mass = np.ones(len(z)) if weights is None else weights
+    starts = []
+    for first in range(n):
+        chosen = [7 * first]
+        while len(chosen) < k:
+            chosen.append(int(np.square(z[:, None] - z[chosen]).sum(axis=2).min(axis=1).argmax()))
+        labels = np.square(z[:, None] - z[chosen]).sum(axis=2).argmin(axis=1)
+        parts = statistics_of_partition(z, np.eye(k)[labels] * mass[:, None], MODELS[model].shape)
+        starts.append(MStep(model)(parts).mixture)
+    return to, starts
+
+
+def assert_same_run(actual: Trajectory, expected: Trajectory, tolerance: float = 1e-7) -> None:
+    assert actual.status is expected.status
+    assert actual.n_iter == expected.n_iter
+    np.testing.assert_allclose(actual.history, expected.history, rtol=tolerance / 100)
+    np.testing.assert_array_equal(actual.collapsed, expected.collapsed)
+    assert_same_mixture(actual.mixture, expected.mixture, tolerance)
+    assert actual.statistics is not None and expected.statistics is not None
+    assert_same_statistics(actual.statistics, expected.statistics, tolerance)
+    if len(expected.history) < 4:
+        assert actual.gap == expected.gap == np.inf
+    elif 1e-8 < expected.gap < np.inf:  # below, it is the quotient of rounding errors
+        assert actual.gap == pytest.approx(expected.gap, rel=1e-3)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("data", ["iris", "faithful", "weighted", "collapsing"])
+def test_a_climb_equals_the_python_loop(
+    model: str, native: Engines, data: str, options: str, rng: np.random.Generator
+) -> None:
+    rows, weights, k = problem(data, rng)
+    to, starts = starts_near(rows, weights, model, k, 1)
+    engine, step = native(rows, weights, to), MStep(model, floor=1e-4 if data == "collapsing" else 1e-6)
+    ours, expected = (Trajectory(starts[0], step, OPTIONS[options]) for _ in range(2))
+    assert climb._climb(engine, ours) is not None
+    climb.run(engine, [ours])
+    em.run(engine, [expected])
+    assert_same_run(ours, expected)
+
+
+def test_bitwise_the_same_for_any_number_of_threads(model: str, native: Engines, rng: np.random.Generator) -> None:
+    rows, weights, k = problem("weighted", rng)
+    to, starts = starts_near(rows, weights, model, k, 9)
+    runs = []
+    for threads in (1, 2, 7):
+        runs.append([Trajectory(start, MStep(model), EMOptions()) for start in starts])
+        climb.run(native(rows, weights, to, threads), runs[-1])
+    runs.append([Trajectory(start, MStep(model), EMOptions()) for start in starts])
+    climb.run(native(rows, weights, to, 2), runs[-1], lambda _: None)
+    for several in runs[1:]:
+        for one, alone in zip(several, runs[0], strict=True):
+            assert one.history == alone.history and one.gap == alone.gap and one.status is alone.status
+            for name in ("weights", "means", "covariances"):
+                assert np.array_equal(getattr(one.mixture, name), getattr(alone.mixture, name)), name
+
+
+def test_several_blocks_of_rows(model: str, native: Engines, rng: np.random.Generator) -> None:
+    rows = rng.permutation(np.concatenate([load_iris().data + rng.normal(0, 0.1, (150, 4)) for _ in range(30)]))
+    to, starts = starts_near(rows, None, model, 3, 1)
+    engine, options = native(rows, None, to), EMOptions(max_iter=10)
+    ours, expected = (Trajectory(starts[0], MStep(model), options) for _ in range(2))
+    assert climb._climb(engine, ours) is not None
+    climb.run(engine, [ours])
+    em.run(engine, [expected])
+    assert_same_run(ours, expected)
+
+
+def test_progress_is_told_after_every_pass() -> None:
+    rows = load_iris().data
+    to, starts = starts_near(rows, None, "VVV", 3, 2)
+    runs = [Trajectory(start, MStep("VVV"), EMOptions(max_iter=n)) for start, n in zip(starts, (3, 6), strict=True)]
+    seen: list[list[int]] = []
+    climb.run(NATIVE[0](rows, None, to), runs, lambda told: seen.append([one.n_iter for one in told]))
+    assert seen == [[min(i, 3), i] for i in range(7)]
+
+
+def test_what_the_climb_does_not_know_is_left_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = load_iris().data
+    to, starts = starts_near(rows, None, "VVV", 3, 1)
+    fresh = Trajectory(starts[0], MStep("VVV"), EMOptions())
+    assert climb._climb(ENGINES[0](rows, None, to), fresh) is None, "the NumPy engine"
+    engine = NATIVE[0](rows, None, to)
+    begun = Trajectory(starts[0], MStep("VVV"), EMOptions())
+    begun.absorb(engine.reduce([begun.forms])[0])
+    assert climb._climb(engine, begun) is None, "a run that has begun"
+    large = NATIVE[0](np.tile(rows, (200, 1)), None, to)
+    assert climb._climb(large, fresh) is None, "a pass that is worth several threads"
+
+    class OtherMStep(MStep):
+        """As a prior would be added."""
+
+    assert climb._climb(engine, Trajectory(starts[0], OtherMStep("VVV"), EMOptions())) is None, "another M-step"
+    monkeypatch.setattr(_native, "covariance_models", list)
+    assert climb._climb(engine, fresh) is None, "a model that was not built"
+    expected = Trajectory(starts[0], MStep("VVV"), EMOptions())
+    em.run(engine, [expected])
+    climb.run(engine, [fresh])
+    assert fresh.history == expected.history
+
+
+def test_runs_of_several_models_side_by_side() -> None:
+    rows = load_iris().data
+    for engine in (ENGINES[0], NATIVE[0]):
+        to = standardization_of(rows, "VII")
+        runs = []
+        for model in ("VVV", "VII", "EEE", "VVV"):
+            _, (start,) = starts_near(to.rows(rows), None, model, 2, 1)
+            runs.append(Trajectory(start, MStep(model), EMOptions(max_iter=5)))
+        climb.run(engine(rows, None, to), runs)
+        assert all(one.n_iter == 5 or one.status is Status.CONVERGED for one in runs)
+        assert runs[0].history == runs[3].history
+
+
+def test_a_climb_that_leaves_float64_is_python_to_do() -> None:
+    rows = np.concatenate([load_iris().data, np.full((1, 4), 1e160)])  # its square overflows
+    start = Mixture.from_parameters([0.5, 0.5], np.eye(2, 4), np.stack([np.eye(4)] * 2), "full")
+    engine = NATIVE[0](rows)
+    ours, expected = (Trajectory(start, MStep("full"), EMOptions(max_iter=0)) for _ in range(2))
+    native = climb._climb(engine, ours)
+    assert native is not None
+    native.native.advance(3)
+    assert native.native.status == climb.FAILED
+    for run, one in ((climb.run, ours), (em.run, expected)):
+        with np.errstate(all="ignore"), pytest.raises(np.linalg.LinAlgError):
+            run(engine, [one])
+    assert ours.history == expected.history == [-np.inf]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_control_c_ends_runs_in_a_sound_state(threads: int) -> None:
+    rows = load_iris().data
+    to, starts = starts_near(rows, None, "VVV", 3, 3)
+    runs = [Trajectory(start, MStep("VVV"), EMOptions(tol=0.0, max_iter=50_000_000)) for start in starts]
+    engine = NATIVE[0](rows, None, to, threads)
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        pytest.skip("Ctrl-C has been given another meaning here")
+    timer = Timer(0.1, _thread.interrupt_main)
+    with pytest.raises(KeyboardInterrupt):
+        timer.start()
+        climb.run(engine, runs)
+    assert {one.status for one in runs} == {Status.INTERRUPTED}
+    begun = [one for one in runs if one.history]
+    assert len(begun) >= 1
+    for one in begun:
+        assert one.statistics is not None
+        assert engine.reduce([one.mixture.forms])[0].log_likelihood == pytest.approx(one.statistics.log_likelihood)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 17, 32])
+def test_small_eigenproblems(size: int, rng: np.random.Generator) -> None:
+    graded = 10.0 ** rng.uniform(-8, 8, size)
+    matrices = {
+        "any": (lambda a: a + a.T)(rng.standard_normal((size, size))),
+        "graded": random_spd(rng, 1, size)[0] * np.sqrt(np.multiply.outer(graded, graded)),
+        "repeated": np.eye(size) * 3.0,
+        "rank one": np.ones((size, size)),
+        "zero": np.zeros((size, size)),
+    }
+    for name, matrix in matrices.items():
+        matrix = 0.5 * (matrix + matrix.T)
+        values, vectors = _native.eigen(matrix)
+        assert np.all(np.diff(values) >= 0), name
+        np.testing.assert_allclose(vectors.T @ vectors, np.eye(size), atol=1e-13, err_msg=name)
+        scale = max(np.abs(matrix).max(), 1.0)
+        np.testing.assert_allclose((vectors * values) @ vectors.T, matrix, rtol=0, atol=1e-13 * scale, err_msg=name)
+        np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), rtol=0, atol=1e-12 * scale * size, err_msg=name)
+    # small eigenvalues to relative accuracy, as the product of all shows
+    values, _ = _native.eigen(matrices["graded"])
+    assert np.log(values).sum() == pytest.approx(np.linalg.slogdet(matrices["graded"])[1], abs=1e-9)
