@@ -53,8 +53,9 @@ class _Climb:
         one, native = self.trajectory, self.native
         if native.status == FAILED or not native.history:
             return
-        weights, means, covariances = native.mixture()
-        one.mixture = Mixture(weights, means, covariances, one.mstep.covariance_type)
+        if len(native.history) > 1:  # else it is still the start
+            weights, means, covariances = native.mixture()
+            one.mixture = Mixture(weights, means, covariances, one.mstep.covariance_type, one.mstep.equal_weights)
         count, first, second, reference, log_likelihood = native.statistics()
         one.statistics = SufficientStats(
             count, first, second, reference, log_likelihood, self.total_weight, one.mixture.shape
@@ -122,7 +123,7 @@ def _climb(engine: Engine, one: Trajectory) -> _Climb | None:
         options.tol,
         options.max_iter,
         options.accelerate,
-        False,
+        one.mstep.equal_weights,
         _constants(),
     )
     return _Climb(one, native, max(1, CALL_WORK // (products * ground.n_rows)), ground.total_weight)
@@ -130,7 +131,7 @@ def _climb(engine: Engine, one: Trajectory) -> _Climb | None:
 
 def _is_plain(step: MStep) -> bool:
     """Whether an M-step has nothing that the native one does not know of."""
-    known = ("covariance_type", "floor")
+    known = ("covariance_type", "floor", "equal_weights")
     return type(step) is MStep and all(getattr(step, f.name) == f.default for f in fields(step) if f.name not in known)
 
 
