@@ -100,6 +100,16 @@ def test_fit_with_equal_weights(folder: Path) -> None:
     assert equal["n_parameters"] == free["n_parameters"] - 1
 
 
+def test_fit_with_a_prior(folder: Path) -> None:
+    options = ("-k", 2, "--columns", "a,b", "--seed", "0", "--json")
+    free = json.loads(run("fit", folder / "data.csv", *options).stdout)
+    unnamed = json.loads(run("fit", folder / "data.csv", "--prior", "none", *options).stdout)
+    with_prior = json.loads(run("fit", folder / "data.csv", "--prior", "default", *options).stdout)
+    assert free == unnamed and with_prior["log_likelihood"] < free["log_likelihood"]
+    refused = run("fit", folder / "data.csv", "--prior", "strong", *options)
+    assert refused.exit_code == 2 and "strong" in refused.stderr
+
+
 def test_fit_as_json(folder: Path) -> None:
     result = run("fit", folder / "data.csv", "-k", "1,2", "--columns", "a,b", "--covariance", "VVI", "--json")
     facts = json.loads(result.stdout)

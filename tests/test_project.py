@@ -19,7 +19,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 
 # What each part may import of the rest, by first name below `mixtura`. A part may import itself.
 VALUES = {"shape", "quadratic", "suffstats", "mixture"}
-FIT = VALUES | {"source", "standardization", "estep", "mstep", "engine", "em", "acceleration"}
+FIT = VALUES | {"source", "standardization", "estep", "prior", "mstep", "engine", "em", "acceleration"}
 SEARCH = FIT | {"climb", "initialization", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
     "shape": set(),
@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estep": {"shape", "quadratic", "suffstats"},
     "observation": {"shape", "quadratic", "suffstats", "estep"},
     "engine": {"shape", "quadratic", "suffstats", "estep", "observation", "source", "standardization", "_native"},
-    "mstep": VALUES | {"covariance"},
+    "prior": VALUES | {"covariance"},
+    "mstep": VALUES | {"covariance", "prior"},
     "acceleration": VALUES | {"mstep"},
     "em": VALUES | {"mstep", "acceleration", "engine"},
     "climb": FIT | {"_native"},

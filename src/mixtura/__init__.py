@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from mixtura.persistence import ModelFileError as ModelFileError
     from mixtura.persistence import load as load
     from mixtura.persistence import save as save
+    from mixtura.prior import ConjugatePrior as ConjugatePrior
 
 __version__ = "0.1.0"
 
 #: Where each public name lives; imported when first asked for, so that `import mixtura` is quick.
 _HOMES = {
     "CollapsedComponentWarning": "mixtura.estimators.base",
+    "ConjugatePrior": "mixtura.prior",
     "ConstantFeatureWarning": "mixtura.estimators.base",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "Mixture": "mixtura.mixture",
@@ -34,6 +36,7 @@ _HOMES = {
 
 __all__ = [
     "CollapsedComponentWarning",
+    "ConjugatePrior",
     "ConstantFeatureWarning",
     "GaussianMixture",
     "Mixture",

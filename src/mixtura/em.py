@@ -81,7 +81,8 @@ class Trajectory:
     statistics : SufficientStats or None
         The E-step's result at `mixture`.
     history : list of float
-        Mean log likelihood per row: first of the start, then after each iteration.
+        The objective per row: first of the start, then after each iteration. It is
+        the log likelihood, plus the M-step's penalty where there is a prior.
     gap : float
         Estimate of what is left to gain, per row.
     collapsed : array of shape (K,)
@@ -111,7 +112,7 @@ class Trajectory:
 
     @property
     def log_likelihood(self) -> float:
-        """Mean log likelihood per row of `mixture`."""
+        """Mean log likelihood per row of `mixture`, with the M-step's penalty: what EM climbs."""
         return self.history[-1] if self.history else -np.inf
 
     @property
@@ -121,7 +122,8 @@ class Trajectory:
 
     def absorb(self, statistics: SufficientStats) -> None:
         """Take the statistics of a pass at `forms`, and decide what comes next."""
-        log_likelihood = statistics.log_likelihood / statistics.total_weight
+        objective = statistics.log_likelihood + self.mstep.penalty(self._proposal.mixture)
+        log_likelihood = objective / statistics.total_weight
         slack = ROUNDING * (1.0 + abs(self.log_likelihood)) if self.history else 0.0
         if self._extrapolated and not log_likelihood >= self.log_likelihood - slack:
             self._reject()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.mixture import Mixture
+from mixtura.prior import Prior
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["MStep", "Update"]
@@ -27,7 +28,7 @@ class Update:
 
 @dataclass(frozen=True)
 class MStep:
-    """The maximiser of the expected log likelihood under one covariance model.
+    """The maximiser of the expected log likelihood, plus a prior's log density, under one covariance model.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class MStep:
         coordinates: a fraction of each feature's variance.
     equal_weights : bool
         Hold the mixing proportions at 1/K.
+    prior : Prior, optional
+        Of means and covariances, in standardised coordinates.
 
     Notes
     -----
@@ -49,6 +52,7 @@ class MStep:
     covariance_type: str = "full"
     floor: float = 1e-6
     equal_weights: bool = False
+    prior: Prior | None = None
 
     @property
     def model(self) -> CovarianceModel:
@@ -61,10 +65,16 @@ class MStep:
         total = np.add.reduce(statistics.count)
         count = np.maximum(statistics.count, total * NEGLIGIBLE_SHARE)
         mean, scatter = statistics.mean_and_scatter()
+        if self.prior is not None:
+            count, mean, scatter = self.prior.posterior(model, count, mean, scatter)
         covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
         weights = np.full(count.size, 1.0 / count.size) if self.equal_weights else statistics.count / total
         mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights)
         return self._floored(mixture)
+
+    def penalty(self, mixture: Mixture) -> float:
+        """What the objective of EM has beside the log likelihood: the prior's log density, up to a constant."""
+        return 0.0 if self.prior is None else self.prior.log_density(mixture)
 
     def _floored(self, mixture: Mixture) -> Update:
         """Hold eigenvalues at the floor; skip the eigenvalues where the whitener shows that none is below.

@@ -218,9 +218,8 @@ def _restore_estimator(estimator_class: Any, mixture: Mixture, document: Mapping
         check_parameters(estimator)
     except (ValueError, TypeError) as error:
         raise Refused("options", str(error)) from None
-    lower_bound, total = fit.pop("lower_bound"), fit.pop("log_likelihood")
+    total = fit.pop("log_likelihood")
     estimator._set_fitted(mixture, **fit)
-    estimator.lower_bound_ = lower_bound
     if total is not None:
         estimator.log_likelihood_ = total
     if names is not None:
@@ -305,7 +304,7 @@ def _options_in(section: Any, estimator_class: Any) -> dict[str, Any]:
 
 
 def _fit_in(section: Any, mixture: Mixture) -> dict[str, Any]:
-    """Arguments of ``_set_fitted``, and the lower bound and the log likelihood."""
+    """Arguments of ``_set_fitted``, and the log likelihood."""
     section = mapping(section, "fit", FIT_KEYS)
     status = text(section["status"], "fit.status")
     if status not in Status.__members__:

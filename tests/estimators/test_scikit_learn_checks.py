@@ -14,6 +14,7 @@ VARIANTS = [
     GaussianMixture(n_components=2, algorithm="em", n_init=2),
     GaussianMixture(n_components=2, engine="numpy"),
     GaussianMixture(n_components=2, equal_weights=True),
+    GaussianMixture(n_components=2, prior="default"),
 ]
 
 

@@ -17,6 +17,7 @@ from mixtura.em import Trajectory
 from mixtura.engine.numpy import NumpyEngine
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep, Update
+from mixtura.prior import ConjugatePrior, Prior
 from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
@@ -307,6 +308,20 @@ weights_not_held = changed(
     "__call__",
     lambda update, self, sums, *_: replace(
         update, mixture=replace(update.mixture, weights=sums.count / sums.count.sum())
+    ),
+)
+prior_without_pull = changed(
+    Prior, "posterior", lambda found, self, model, count, mean, scatter: (found[0], mean, found[2])
+)
+prior_without_count = changed(
+    Prior, "posterior", lambda found, self, model, count, mean, scatter: (count, found[1], found[2])
+)
+prior_not_in_the_objective = replaced(MStep, "penalty", lambda self, one: 0.0)
+prior_in_data_units = changed(
+    ConjugatePrior,
+    "complete",
+    lambda made, self, mean, covariance, k, shift, unit: (
+        made if self.mean is None else replace(made, mean=made.mean * unit + shift)
     ),
 )
 parameter_too_many = every_model("n_parameters", lambda found, *_: found + 1)

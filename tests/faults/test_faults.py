@@ -23,6 +23,7 @@ from laws import test_engines_agree as engines
 from laws import test_equal_weights as equal
 from laws import test_equivariance as equivariance
 from laws import test_objective_never_falls as objective
+from laws import test_priors as priors
 from laws import test_reported_objective as reported
 from laws import test_responsibilities as shares
 from laws import test_round_trips as trips
@@ -51,6 +52,7 @@ HISTORY = reported.test_the_history_starts_at_the_start
 REPORTED = reported.test_log_likelihood_belongs_to_the_mixture
 LITTLE_LEFT = reported.test_convergence_means_that_little_is_left_to_gain
 NEVER_FALLS = objective.test_objective_never_falls
+PENALTY = priors.test_the_objective_is_penalised_and_never_falls
 NO_SLOWER = objective.test_acceleration_is_no_slower_where_em_crawls
 AMOUNT_OF_DATA = models.test_solve_does_not_depend_on_the_amount_of_data
 SIZES = {"sizes": (3, 3, 3)}
@@ -58,6 +60,7 @@ PLANE = {"n_features": 2}
 PLAIN = {"accelerate": False}
 ACCELERATED = {"accelerate": True}
 TWO_STEPS = {"accelerate": False, "max_iter": 2}
+PULL = {"shrinkage": 5.0}
 VII = {"covariance_type": "VII"}
 EEE = {"covariance_type": "EEE"}
 
@@ -121,6 +124,11 @@ FAULTS = [
     # equal weights
     Fault("equal weights count", fault.equal_weights_counted, equal.test_only_the_weights_differ_from_the_free_m_step),
     Fault("weights are not held", fault.weights_not_held, equal.test_the_likelihood_never_falls, ACCELERATED),
+    # priors
+    Fault("the prior mean does not pull", fault.prior_without_pull, priors.test_the_m_step_maximises, PULL),
+    Fault("the prior's rows are not counted", fault.prior_without_count, priors.test_the_m_step_maximises, PULL),
+    Fault("the prior is forgotten by the objective", fault.prior_not_in_the_objective, PENALTY, ACCELERATED),
+    Fault("a given prior stays in the data's units", fault.prior_in_data_units, priors.test_a_prior_given_in_full),
     # covariance models and the floor
     Fault("one parameter too many", fault.parameter_too_many, models.test_n_parameters_is_the_rank_of_solve),
     Fault("one parameter too few", fault.parameter_too_few, models.test_n_parameters_is_the_rank_of_solve),

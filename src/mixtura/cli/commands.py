@@ -15,6 +15,7 @@ from mixtura import GaussianMixture, Mixture, Status
 from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, message, print_json, progress
 from mixtura.cli.fitting import DRAWINGS, Candidate, best_of, draw, fit_candidate, selection_text, with_names
 from mixtura.covariance import ALIASES, MODELS
+from mixtura.estimators.parameters import PRIORS
 from mixtura.initialization import INITIALIZERS
 from mixtura.persistence import load, save
 from mixtura.summary import summary_text
@@ -62,6 +63,12 @@ def _covariance_name(name: str) -> str:
 def _initialization_name(name: str) -> str:
     if name not in INITIALIZERS:
         raise typer.BadParameter(f"{name!r} is none of {', '.join(INITIALIZERS)}")
+    return name
+
+
+def _prior_name(name: str) -> str:
+    if name not in ("none", *PRIORS):
+        raise typer.BadParameter(f"{name!r} is neither none nor {', '.join(PRIORS)}")
     return name
 
 
@@ -138,6 +145,7 @@ def fit(
         str, typer.Option(callback=_covariance_name, help="full, tied, diag, spherical, or mclust's name.")
     ] = "full",
     equal_weights: Annotated[bool, typer.Option("--equal-weights", help="Hold the components' shares equal.")] = False,
+    prior: Annotated[str, typer.Option(callback=_prior_name, help="none, or default: scaled to the data.")] = "none",
     columns: Columns = None,
     weights: Weights = None,
     seed: Seed = None,
@@ -170,6 +178,7 @@ def fit(
     options = {
         "covariance_type": covariance, "equal_weights": equal_weights, "random_state": seed, "init_params": init,
         "n_init": n_init, "tol": tol, "max_iter": max_iter, "reg_covar": reg_covar, "n_threads": threads,
+        "prior": None if prior == "none" else prior,
     }  # fmt: skip
     table = read_table(data, _names(columns), weights)
     candidates = _fit_all(table, numbers, options)
@@ -310,7 +319,8 @@ def _as_estimator(model: Any) -> Any:
         estimator = GaussianMixture(model.n_components, covariance_type=model.covariance_type)
         nothing: list[float] = []
         estimator._set_fitted(
-            model, converged=True, status=Status.CONVERGED, n_iter=0, lower_bounds=nothing, n_observations=0.0
+            model, converged=True, status=Status.CONVERGED, n_iter=0, lower_bounds=nothing,
+            lower_bound=-np.inf, n_observations=0.0,
         )
         return estimator
     model.__dict__.pop("feature_names_in_", None)

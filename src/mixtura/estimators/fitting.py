@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from mixtura import search
 from mixtura.covariance import CovarianceModel
 from mixtura.em import EMOptions, Status, Trajectory
-from mixtura.engine import create_engine
+from mixtura.engine import Engine, create_engine
 from mixtura.estimators.base import ConstantFeatureWarning, check_random_state, raise_if_not_finite
 from mixtura.initialization import initializer
 from mixtura.initialization.given import responsibilities_from
 from mixtura.initialization.k_means import nearest
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
+from mixtura.prior import ConjugatePrior, Prior
 from mixtura.quadratic import QuadraticForms
-from mixtura.shape import DIAGONAL, Array
+from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 
@@ -44,6 +45,7 @@ class Fit:
     status: Status
     n_iter: int
     lower_bounds: list[float]
+    log_likelihood: float  # per row, without the prior
     gap: float
     collapsed: NDArray[np.bool_]
     total_weight: float
@@ -67,19 +69,41 @@ def fit_mixture(
     standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
     options = EMOptions(float(estimator.tol), int(estimator.max_iter), estimator.algorithm != "em")
     engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
+    mstep = replace(mstep, prior=_prior(estimator, engine, standardization, mstep.model.shape))
     maker = _StartMaker(estimator, source, standardization, mstep, kept)
     starts = [standardization.forward(previous)] if previous is not None else maker.starts(options)
     best = search.best_of(engine, starts, mstep, options, on_pass)
     shift = standardization.log_jacobian
+    assert best.statistics is not None
     return Fit(
         standardization.backward(best.mixture),
         best.status,
         best.n_iter,
         [value - shift for value in best.history[1:]],
+        best.statistics.log_likelihood / best.statistics.total_weight - shift,
         best.gap,
         best.collapsed,
         source.total_weight,
     )
+
+
+def _prior(estimator: Any, engine: Engine, standardization: Standardization, shape: Shape) -> Prior | None:
+    """The prior that the estimator asks for, in standardised coordinates."""
+    if estimator.prior is None:
+        return None
+    n_features = standardization.shift.size
+    nowhere = np.zeros((1, n_features))
+    everything = QuadraticForms(np.zeros(1), nowhere, np.zeros(shape.array_shape(1, n_features)), shape)
+    statistics = engine.reduce([everything])[0]
+    mean, scatter = statistics.mean_and_scatter()
+    # a trace, where that is all there is, stands for that many equal variances
+    spread = scatter / (statistics.total_weight * (n_features if shape is SPHERICAL else 1))
+    covariance = shape.dense(spread, 1, n_features)[0]
+    given = ConjugatePrior() if isinstance(estimator.prior, str) else estimator.prior
+    prior: Prior = given.complete(
+        mean[0], covariance, estimator.n_components, standardization.shift, standardization.scale
+    )
+    return prior
 
 
 def standardize(

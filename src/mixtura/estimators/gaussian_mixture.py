@@ -51,6 +51,11 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     covariance_type : {"full", "tied", "diag", "spherical"} or mclust's name, default="full"
     equal_weights : bool, default=False
         Hold all mixing proportions at 1/K; they then count as no parameters.
+    prior : None, "default" or ConjugatePrior, default=None
+        A prior of means and covariances, so that EM climbs to a maximum a
+        posteriori: components of few rows no longer collapse. "default" takes
+        its scale from the data (Fraley and Raftery 2007). `bic` and the rest
+        use the log likelihood there, without the prior.
     tol : float, default=1e-6
         EM stops when the mean log likelihood per row that is left to gain is
         estimated (by Aitken's rule) to be below this. 0: never before `max_iter`.
@@ -94,7 +99,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     lower_bound_ : float
         Mean log likelihood per row of the returned parameters.
     lower_bounds_ : list of float
-        The same after each iteration.
+        The objective after each iteration, per row: the same, or with a prior
+        its sum with the log prior density, up to a constant.
     n_features_in_ : int
     n_observations_ : float
         Sum of the rows' weights.
@@ -117,6 +123,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         *,
         covariance_type: str = "full",
         equal_weights: bool = False,
+        prior: Any = None,
         tol: float = 1e-6,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
@@ -136,6 +143,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.equal_weights = equal_weights
+        self.prior = prior
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -186,6 +194,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             status=fit.status,
             n_iter=fit.n_iter,
             lower_bounds=fit.lower_bounds,
+            lower_bound=fit.log_likelihood,
             n_observations=fit.total_weight,
         )
         self._warn(fit)
@@ -231,7 +240,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             warnings.warn(
                 f"the covariance of component {names} collapsed onto too few distinct rows, or directions, and was "
                 f"held at reg_covar={self.reg_covar:g} of the features' variance; use fewer components, a simpler "
-                "covariance_type, or drop constant and collinear features",
+                "covariance_type or prior='default', or drop constant and collinear features",
                 CollapsedComponentWarning,
                 stacklevel=3,
             )
@@ -244,14 +253,14 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         status: Status,
         n_iter: int,
         lower_bounds: list[float],
+        lower_bound: float,
         n_observations: float,
     ) -> None:
         """Set all fitted attributes; also what `mixtura.load` calls."""
         self.mixture_ = mixture
         self.weights_, self.means_, self.covariances_ = mixture.weights, mixture.means, mixture.covariances
         self.converged_, self.status_, self.n_iter_ = converged, status, n_iter
-        self.lower_bounds_ = lower_bounds
-        self.lower_bound_ = lower_bounds[-1] if lower_bounds else -np.inf
+        self.lower_bounds_, self.lower_bound_ = lower_bounds, lower_bound
         self.n_features_in_ = mixture.n_features
         self.n_observations_ = n_observations
 
@@ -344,4 +353,6 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ]
         if self.mixture_.equal_weights:
             facts.insert(2, ("weights", "held equal"))
+        if self.prior is not None:
+            facts.insert(2, ("prior", self.prior if isinstance(self.prior, str) else "given"))
         return summary_text(self.mixture_, facts, getattr(self, "feature_names_in_", None))

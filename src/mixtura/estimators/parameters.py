@@ -10,10 +10,12 @@ import numpy as np
 from mixtura.covariance import covariance_model
 from mixtura.engine import ENGINES
 from mixtura.initialization import initializer
+from mixtura.prior import ConjugatePrior
 
-__all__ = ["ALGORITHMS", "check_parameters"]
+__all__ = ["ALGORITHMS", "PRIORS", "check_parameters"]
 
 ALGORITHMS = ("auto", "em")
+PRIORS = ("default",)
 
 
 def check_parameters(estimator: Any) -> None:
@@ -26,6 +28,7 @@ def check_parameters(estimator: Any) -> None:
         _check_integer("n_threads", estimator.n_threads, 1)
     covariance_model(estimator.covariance_type)
     _check_flag("equal_weights", estimator.equal_weights)
+    _check_prior(estimator.prior)
     _check_choice("algorithm", estimator.algorithm, ALGORITHMS)
     _check_choice("engine", estimator.engine, ENGINES)
     if isinstance(estimator.init_params, str):
@@ -44,6 +47,11 @@ def _check_not_negative(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number; got {value!r}")
     if not 0 <= float(value) < float("inf"):
         raise ValueError(f"{name} must be >= 0 and finite; got {value}")
+
+
+def _check_prior(prior: Any) -> None:
+    if prior is not None and not isinstance(prior, ConjugatePrior) and not (isinstance(prior, str) and prior in PRIORS):
+        raise ValueError(f"prior must be None, {', '.join(map(repr, PRIORS))} or a ConjugatePrior; got {prior!r}")
 
 
 def _check_flag(name: str, value: Any) -> None:
