@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "acceleration": VALUES | {"mstep"},
     "em": VALUES | {"mstep", "acceleration", "engine"},
     "climb": FIT | {"_native"},
-    "initialization": VALUES | {"mstep", "estep"},
+    "initialization": VALUES | {"mstep", "estep", "_native"},
     "search": SEARCH,
     "selection": SEARCH | {"covariance"},
     "summary": VALUES | {"em"},

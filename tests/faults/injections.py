@@ -15,6 +15,9 @@ from mixtura.covariance.ellipsoidal import EEE
 from mixtura.covariance.spherical import VII
 from mixtura.em import Trajectory
 from mixtura.engine.numpy import NumpyEngine
+from mixtura.initialization import hierarchical
+from mixtura.initialization.agglomeration import Groups
+from mixtura.initialization.hierarchical import Tree
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep, Update
 from mixtura.prior import ConjugatePrior, Prior
@@ -331,3 +334,41 @@ covariances_too_wide = every_model("solve", lambda found, *_: found * 1.001)
 balls_without_dimension = replaced(VII, "solve", lambda self, count, scatter, d, previous=None: scatter / count)
 tied_by_the_first_count = replaced(EEE, "solve", lambda self, count, scatter, d, previous=None: scatter / count[0])
 covariances_of_more_data = every_model("solve", lambda found, self, count, *_: found + 1e-6 * count.sum())
+
+
+def ridge_counts_twice(monkeypatch: MonkeyPatch) -> None:
+    """Unions add the ridge of both groups."""
+    original = Groups.__post_init__
+
+    def wrong(groups: Groups) -> None:
+        original(groups)
+        groups._widening = 0.0
+
+    monkeypatch.setattr(Groups, "__post_init__", wrong)
+
+
+def merges_without_weights(monkeypatch: MonkeyPatch) -> None:
+    """Every row counts once."""
+    original = Groups.__post_init__
+
+    def wrong(groups: Groups) -> None:
+        groups.weights = np.ones_like(groups.weights)
+        original(groups)
+
+    monkeypatch.setattr(Groups, "__post_init__", wrong)
+
+
+sample_by_chance = changed(
+    hierarchical, "_drawn", lambda drawn, weights: (np.sort(np.random.permutation(weights.size)[:60]), np.ones(60))
+)
+
+
+def rows_for_weights_of_leaves(monkeypatch: MonkeyPatch) -> None:
+    """A leaf weighs as many rows as it has, whatever these weigh."""
+    original = np.bincount
+    monkeypatch.setattr(np, "bincount", lambda positions, weights: original(positions))
+
+
+rows_not_sphered = changed(hierarchical, "_sphered", lambda sphered, rows, weights: rows)
+dearest_merge_first = changed(Groups, "costs", lambda costs, *_: -costs)
+cut_too_deep = changed(Tree, "cut", lambda labels, tree, n_groups: np.minimum(labels, max(n_groups - 2, 0)))

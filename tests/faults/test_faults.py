@@ -30,6 +30,7 @@ from laws import test_round_trips as trips
 from laws import test_row_order as order
 from laws import test_several_mixtures as several
 from laws import test_statistics_algebra as algebra
+from laws import test_trees as trees
 from laws import test_weights as weights
 from laws.problems import ENGINES, NATIVE_LAWS, ORACLE
 
@@ -45,6 +46,7 @@ WEIGHTED_FIT = weights.test_a_fit_with_weights_equals_the_fit_of_repeated_rows
 SCATTER = algebra.test_mean_and_scatter_do_not_depend_on_the_reference
 RECENTER = algebra.test_recenter_equals_moments_about_the_new_reference
 COMMUTES = algebra.test_addition_commutes_and_associates
+CHEAPEST = trees.test_every_merge_is_the_cheapest
 FLOAT32 = engines.test_float32_rows_equal_float64_rows_of_the_same_values
 FORWARD_BACKWARD = trips.test_standardization_forward_and_backward
 BAYES = shares.test_responsibilities_are_bayes_rule
@@ -57,6 +59,8 @@ NO_SLOWER = objective.test_acceleration_is_no_slower_where_em_crawls
 AMOUNT_OF_DATA = models.test_solve_does_not_depend_on_the_amount_of_data
 SIZES = {"sizes": (3, 3, 3)}
 PLANE = {"n_features": 2}
+SQUARES = {"criterion": "EII"}
+SAMPLED = {"criterion": "EII", "max_leaves": 60}
 PLAIN = {"accelerate": False}
 ACCELERATED = {"accelerate": True}
 TWO_STEPS = {"accelerate": False, "max_iter": 2}
@@ -139,6 +143,14 @@ FAULTS = [
     Fault("covariances grow with the data", fault.covariances_of_more_data, AMOUNT_OF_DATA),
     Fault("collapsed components not floored", fault.no_floor, floors.test_a_component_on_one_row_stands_at_the_floor),
     Fault("the floor is added instead", fault.floor_added_to_the_diagonal, floors.test_sound_components_are_left_alone),
+    # trees
+    Fault("merges without weights", fault.merges_without_weights, CHEAPEST, {"criterion": "EII", **PLANE}),
+    Fault("the ridge counts twice", fault.ridge_counts_twice, CHEAPEST, {"criterion": "VVV", **PLANE}),
+    Fault("the dearest merge first", fault.dearest_merge_first, CHEAPEST, {"criterion": "EII", **PLANE}),
+    Fault("the sample is drawn by chance", fault.sample_by_chance, trees.test_order_of_the_rows, SAMPLED),
+    Fault("leaves weigh their rows", fault.rows_for_weights_of_leaves, trees.test_duplicates_are_weights, SAMPLED),
+    Fault("rows are not sphered", fault.rows_not_sphered, trees.test_free_covariances_do_not_see_affine_maps),
+    Fault("a cut too deep", fault.cut_too_deep, trees.test_cuts_are_nested_and_have_the_groups_asked_for, SQUARES),
 ]
 
 if native_available():

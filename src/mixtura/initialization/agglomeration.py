@@ -1,0 +1,124 @@
+"""Agglomeration: from every row alone to one group, the cheapest merge of all pairs first.
+
+`merges_of` is what the tree is built with: compiled where the native kernel is
+installed, else `agglomerate`, which is also the oracle that it is tested against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.shape import Array
+
+__all__ = ["CRITERIA", "Groups", "agglomerate", "merges_of"]
+
+#: What a merge costs: the increase of the sum of squares (Ward), or of the determinant's logarithm.
+CRITERIA = ("EII", "VVV")
+
+#: Costs this close, relative, count as equal, and the first rows are merged: tied rows (data are rounded) would
+#: otherwise be merged in an order that rounding decides.
+TIE = 1e-9
+
+
+def merges_of(rows: Array, weights: Array, criterion: str, ridge: float) -> NDArray[np.int64]:
+    """Merges (n - 1, 2) of distinct rows (n, D) with positive weights (n,).
+
+    Each merge names two groups by their lowest rows, the lower one first; the
+    union goes by that one.
+    """
+    try:
+        from mixtura._native import agglomerate as compiled
+    except ImportError:
+        return agglomerate(rows, weights, criterion, ridge)
+    merges = np.empty((len(rows) - 1, 2), dtype=np.int64)
+    compiled(np.ascontiguousarray(rows), np.ascontiguousarray(weights), CRITERIA.index(criterion), ridge, merges)
+    return merges
+
+
+def agglomerate(rows: Array, weights: Array, criterion: str, ridge: float) -> NDArray[np.int64]:
+    """What `merges_of` returns, in NumPy."""
+    groups = Groups(rows, weights, criterion, ridge)
+    n_rows = len(rows)
+    costs = np.full((n_rows, n_rows), np.inf)
+    for i in range(n_rows):  # exactly symmetric, so that either row of a pair tells its cost
+        costs[i, i + 1 :] = costs[i + 1 :, i] = groups.costs(i, np.arange(i + 1, n_rows))
+    best = costs.min(axis=1)
+    merges = np.empty((n_rows - 1, 2), dtype=np.int64)
+    for step in range(n_rows - 1):
+        i, j = merges[step] = _cheapest(costs, best, slack=0.0 if criterion == "EII" else 1.0)
+        groups.merge(i, j)
+        touched = np.isfinite(best) & (np.minimum(costs[i], costs[j]) <= best)  # their best partner may be gone
+        costs[j] = costs[:, j] = np.inf
+        others = np.flatnonzero(np.isfinite(costs[i]))
+        costs[i, others] = costs[others, i] = groups.costs(i, others)
+        best = np.minimum(best, costs[i])
+        touched[[i, j]] = True
+        best[touched] = costs[touched].min(axis=1)
+    return merges
+
+
+def _cheapest(costs: Array, best: Array, slack: float) -> tuple[int, int]:
+    """The first pair, in order, whose cost is the least but for rounding."""
+    least = best.min()
+    limit = least + TIE * (slack + abs(least))
+    i = int((best <= limit).argmax())
+    return i, int((costs[i] <= limit).argmax())
+
+
+@dataclass(eq=False)
+class Groups:
+    """Weight, mean and scatter of every group, at the index of its lowest row.
+
+    With n the weight and W the scatter of a group, the criteria sum over groups
+
+    - ``EII``: ``trace(W)``, Ward's (1963), the classification likelihood's for
+      balls of equal size;
+    - ``VVV``: ``n log|(W + ridge I) / n|``, the classification likelihood's for
+      free covariances (Scott and Symons 1971; Murtagh and Raftery 1984; Fraley
+      1998). A group of few rows has no finite optimum of its own. Fraley adds
+      traces to the determinant; adding the ridge to the scatter keeps the units
+      of a determinant in any dimension, and is the posterior mode's covariance under a
+      Wishart prior (Fraley and Raftery 2007) but for its degrees of freedom.
+    """
+
+    rows: Array
+    weights: Array
+    criterion: str
+    ridge: float
+
+    def __post_init__(self) -> None:
+        n_rows, n_features = self.rows.shape
+        self.weight, self.mean = self.weights.astype(np.float64), self.rows.astype(np.float64)
+        self._plain = self.criterion == "EII"
+        if not self._plain:
+            self._widening = self.ridge * np.eye(n_features)
+            self.scatter = np.tile(self._widening, (n_rows, 1, 1))  # with the ridge, which a union has once
+            self.term = self._term(self.weight, self.scatter)
+
+    def _term(self, weight: Array, scatter: Array) -> Array:
+        """``n log|(W + ridge I) / n|`` of weights (...) and scatters (..., D, D)."""
+        return np.asarray(weight * (np.linalg.slogdet(scatter)[1] - scatter.shape[-1] * np.log(weight)))
+
+    def costs(self, i: int, others: NDArray[np.intp]) -> Array:
+        """What merging group i with each of the others (m,) adds to the criterion."""
+        total = self.weight[others] + self.weight[i]
+        lever, difference = self.weight[others] * self.weight[i] / total, self.mean[i] - self.mean[others]
+        if self._plain:
+            return np.asarray(lever * np.einsum("md,md->m", difference, difference))
+        between = lever[:, None, None] * difference[:, :, None] * difference[:, None, :]
+        union = self.scatter[others] + (self.scatter[i] - self._widening) + between
+        return np.asarray(self._term(total, union) - self.term[others] - self.term[i])
+
+    def merge(self, i: int, j: int) -> None:
+        """Group i becomes the union of i and j."""
+        total = self.weight[i] + self.weight[j]
+        difference = self.mean[i] - self.mean[j]
+        if not self._plain:
+            between = self.weight[i] * self.weight[j] / total * np.outer(difference, difference)
+            self.scatter[i] += self.scatter[j] - self._widening + between
+            self.term[i] = self._term(total, self.scatter[i])
+        self.mean[i] -= self.weight[j] / total * difference
+        self.weight[i] = total
