@@ -359,7 +359,7 @@ def merges_without_weights(monkeypatch: MonkeyPatch) -> None:
 
 
 sample_by_chance = changed(
-    hierarchical, "_drawn", lambda drawn, weights: (np.sort(np.random.permutation(weights.size)[:60]), np.ones(60))
+    hierarchical, "_drawn", lambda drawn, weights: (np.random.default_rng().permutation(weights.size)[:60], np.ones(60))
 )
 
 

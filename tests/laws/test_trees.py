@@ -1,4 +1,4 @@
-"""Trees of merges: what they do not depend on, and that each merge is the cheapest of its criterion, taken literally."""
+"""Trees of merges: what they do not depend on, and that each merge is the cheapest of its literal criterion."""
 
 from __future__ import annotations
 

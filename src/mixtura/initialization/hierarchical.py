@@ -120,7 +120,7 @@ def build_tree(rows: Array, weights: Array, criterion: str = "VVV") -> Tree:
         raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}")
     distinct, position = np.unique(rows, axis=0, return_inverse=True)
     leaf = position.reshape(-1)
-    mass = np.bincount(leaf, weights=weights)
+    mass: Array = np.bincount(leaf, weights=weights).astype(np.float64)
     points = distinct / max(np.abs(distinct).max(), np.finfo(np.float64).tiny)
     if criterion == "VVV" and len(points) > ROWS_PER_DIMENSION * points.shape[1]:
         points = _sphered(points, mass)
