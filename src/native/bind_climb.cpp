@@ -17,6 +17,8 @@
 #include "climb.hpp"
 #include "dispatch.hpp"
 #include "linear.hpp"
+#include "orientation.hpp"
+#include "volumes.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -69,7 +71,7 @@ mixtura::Parameters to_start(const mixtura::CovarianceModel& model, const Double
   return {copy_of(weights), copy_of(means), copy_of(covariances)};
 }
 
-using Constants = std::tuple<double, double, double, double, std::int64_t, std::int64_t, std::int64_t>;
+using Constants = std::tuple<double, double, double, double, double, std::int64_t, std::int64_t, std::int64_t>;
 
 class Climb {
  public:
@@ -136,10 +138,30 @@ nb::tuple eigen(DoubleMatrix matrix) {
   return nb::make_tuple(to_array(std::move(values), {size}), to_array(std::move(vectors), {size, size}));
 }
 
+// The numbers that the C++ of covariance models shares with the Python, for a test to compare.
+nb::dict covariance_constants() {
+  nb::dict constants;
+  constants["NO_SPREAD"] = mixtura::kNoSpread;
+  constants["NO_DETERMINANT"] = mixtura::kNoDeterminant;
+  constants["RIDGE"] = mixtura::kRidge;
+  constants["VOLUME_TOLERANCE"] = mixtura::kVolumeTolerance;
+  constants["VOLUME_STEPS"] = mixtura::kVolumeSteps;
+  constants["LARGEST_VOLUME_STEP"] = mixtura::kLargestVolumeStep;
+  constants["ROUNDING"] = mixtura::kObjectiveRounding;
+  constants["ANGLE_TOLERANCE"] = mixtura::kAngleTolerance;
+  constants["ANGLE_STEPS"] = mixtura::kAngleSteps;
+  constants["LARGEST_ANGLE"] = mixtura::kLargestAngle;
+  constants["SHORTENING"] = mixtura::kShortening;
+  constants["SHORTENINGS"] = mixtura::kShortenings;
+  constants["SMALLEST_CURVATURE"] = mixtura::kSmallestCurvature;
+  return constants;
+}
+
 }  // namespace
 
 void bind_climb(nb::module_& module) {
   module.def("covariance_models", &mixtura::covariance_names, "mclust's names of the models that Climb knows.");
+  module.def("covariance_constants", &covariance_constants, "Constants of covariance/*.py that the C++ repeats.");
   module.def("eigen", &eigen, "matrix"_a, "Eigenvalues in ascending order and eigenvectors of a symmetric matrix.");
   nb::class_<Ground>(module, "Ground", "Rows in blocks, in standardised coordinates, for any number of climbs.")
       .def(nb::init<AnyRows, std::optional<DoubleVector>, double, Offsets, DoubleVector, DoubleVector,

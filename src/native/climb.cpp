@@ -187,7 +187,30 @@ bool Climb::maximise(const Statistics& statistics, Proposal& update) {
   }
   statistics.mean_and_scatter(extent_, mixture.means, scatter_);
   if (!model_.solve({extent_, count_, scatter_, best_.covariances}, mixture.covariances)) return false;
-  return floored(update);
+  if (!floored(update)) return false;
+  return std::find(update.collapsed.begin(), update.collapsed.end(), true) == update.collapsed.end() ||
+         not_worse(update);
+}
+
+// A component at the floor leaves its model, and the others no longer make up for it: the last covariances are kept where
+// they explain the scatter better.
+bool Climb::not_worse(Proposal& update) {
+  Proposal kept;
+  kept.mixture.covariances = best_.covariances;
+  if (!floored(kept)) return false;
+  const double before = explained(kept.whitener), after = explained(update.whitener);
+  if (after >= before - options_.constants.floor_rounding * (1.0 + std::abs(before))) return true;
+  std::swap(update.mixture.covariances, kept.mixture.covariances);
+  std::swap(update.whitener, kept.whitener);
+  return true;
+}
+
+// What depends on the covariances in the expected log likelihood: -1/2 sum_k [n_k log |S_k| + tr(S_k^-1 W_k)].
+double Climb::explained(const Values& whitener) const {
+  Values logs;
+  log_determinants(extent_, whitener, logs);
+  return std::inner_product(logs.begin(), logs.end(), count_.begin(), 0.0) -
+         0.5 * precision_product(extent_, whitener, scatter_);
 }
 
 // Eigenvalues are needed only where the whitener does not show that all are above the floor.

@@ -13,7 +13,7 @@ namespace mixtura {
 
 // The numbers of em.py, acceleration.py, mstep.py and engine/native.py, which are their home.
 struct ClimbConstants {
-  double rounding, step_factor, negligible_share, error_tolerance;
+  double rounding, step_factor, negligible_share, error_tolerance, floor_rounding;
   std::int64_t plain_start, confirming_steps, halvings;
 };
 
@@ -69,6 +69,8 @@ class Climb {
   bool newly_collapsed(const Proposal& update) const;
   bool maximise(const Statistics& statistics, Proposal& update);
   bool floored(Proposal& update) const;
+  bool not_worse(Proposal& update);
+  double explained(const Values& whitener) const;
   void take(bool sound, bool extrapolated);
 
   ClimbData data_;

@@ -110,4 +110,54 @@ bool eigen(const double* matrix, std::int64_t size, double* values, double* vect
   return true;
 }
 
+void multiply(const double* left, const double* right, std::int64_t size, double* product) {
+  std::fill_n(product, size * size, 0.0);
+  for (std::int64_t i = 0; i < size; ++i)
+    for (std::int64_t m = 0; m < size; ++m)
+      for (std::int64_t j = 0; j < size; ++j) product[i * size + j] += left[i * size + m] * right[m * size + j];
+}
+
+void congruence(const double* turn, const double* matrix, std::int64_t size, double* work, double* product) {
+  multiply(matrix, turn, size, work);
+  std::fill_n(product, size * size, 0.0);
+  for (std::int64_t m = 0; m < size; ++m)
+    for (std::int64_t i = 0; i < size; ++i)
+      for (std::int64_t j = 0; j < size; ++j) product[i * size + j] += turn[m * size + i] * work[m * size + j];
+}
+
+void assemble(const double* vectors, const double* values, std::int64_t size, double* matrix) {
+  for (std::int64_t i = 0; i < size; ++i)
+    for (std::int64_t j = 0; j <= i; ++j) {
+      double sum = 0;
+      for (std::int64_t m = 0; m < size; ++m) sum += vectors[i * size + m] * values[m] * vectors[j * size + m];
+      matrix[i * size + j] = matrix[j * size + i] = sum;
+    }
+}
+
+// Gaussian elimination with partial pivoting.
+bool solve(double* matrix, std::int64_t size, double* right, std::int64_t columns) {
+  for (std::int64_t i = 0; i < size; ++i) {
+    std::int64_t pivot = i;
+    for (std::int64_t row = i + 1; row < size; ++row)
+      if (std::abs(matrix[row * size + i]) > std::abs(matrix[pivot * size + i])) pivot = row;
+    if (matrix[pivot * size + i] == 0.0) return false;
+    if (pivot != i) {
+      std::swap_ranges(matrix + i * size, matrix + (i + 1) * size, matrix + pivot * size);
+      std::swap_ranges(right + i * columns, right + (i + 1) * columns, right + pivot * columns);
+    }
+    for (std::int64_t row = i + 1; row < size; ++row) {
+      const double factor = matrix[row * size + i] / matrix[i * size + i];
+      for (std::int64_t j = i + 1; j < size; ++j) matrix[row * size + j] -= factor * matrix[i * size + j];
+      for (std::int64_t j = 0; j < columns; ++j) right[row * columns + j] -= factor * right[i * columns + j];
+    }
+  }
+  for (std::int64_t i = size - 1; i >= 0; --i)
+    for (std::int64_t j = 0; j < columns; ++j) {
+      double rest = right[i * columns + j];
+      for (std::int64_t m = i + 1; m < size; ++m) rest -= matrix[i * size + m] * right[m * columns + j];
+      right[i * columns + j] = rest / matrix[i * size + i];
+    }
+  return true;
+}
+
 }  // namespace mixtura

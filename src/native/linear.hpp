@@ -14,4 +14,16 @@ void whitener_of(const double* lower, std::int64_t size, double* upper);
 // Eigenvalues in ascending order, and eigenvectors in the columns of `vectors`; false if an entry is not finite.
 bool eigen(const double* matrix, std::int64_t size, double* values, double* vectors);
 
+// left * right, all square.
+void multiply(const double* left, const double* right, std::int64_t size, double* product);
+
+// turn^T * matrix * turn, all square; `work` holds size * size values.
+void congruence(const double* turn, const double* matrix, std::int64_t size, double* work, double* product);
+
+// vectors * diag(values) * vectors^T.
+void assemble(const double* vectors, const double* values, std::int64_t size, double* matrix);
+
+// Solves matrix * X = right for `columns` right-hand sides, in place; false if the matrix is singular.
+bool solve(double* matrix, std::int64_t size, double* right, std::int64_t columns);
+
 }  // namespace mixtura

@@ -33,13 +33,8 @@ bool floor_matrix(std::int64_t size, double minimum, double* matrix, bool& chang
   if (!eigen(matrix, size, values.data(), vectors.data())) return false;
   changed = values[0] < minimum;
   if (!changed) return true;
-  for (std::int64_t i = 0; i < size; ++i)
-    for (std::int64_t j = 0; j <= i; ++j) {
-      double sum = 0;
-      for (std::int64_t m = 0; m < size; ++m)
-        sum += vectors[i * size + m] * std::max(values[m], minimum) * vectors[j * size + m];
-      matrix[i * size + j] = matrix[j * size + i] = sum;
-    }
+  for (double& value : values) value = std::max(value, minimum);
+  assemble(vectors.data(), values.data(), size, matrix);
   return true;
 }
 
@@ -115,6 +110,23 @@ void squared_norms(const Extent& extent, const Values& whitener, Values& norms) 
       const double square = whitener[b * size + i] * whitener[b * size + i];
       norms[b] = extent.matrix() ? norms[b] + square : std::max(norms[b], square);
     }
+}
+
+double precision_product(const Extent& extent, const Values& whitener, const Values& matrices) {
+  double sum = 0;
+  if (!extent.matrix()) {
+    for (std::size_t i = 0; i < whitener.size(); ++i) sum += whitener[i] * whitener[i] * matrices[i];
+    return sum;
+  }
+  const std::int64_t dimensions = extent.dimensions, size = extent.block_size();
+  for (std::int64_t b = 0; b < extent.blocks(); ++b)
+    for (std::int64_t i = 0; i < dimensions; ++i)
+      for (std::int64_t j = 0; j < dimensions; ++j) {
+        const double* rows = whitener.data() + b * size;
+        sum += matrices[b * size + i * dimensions + j] *
+               std::inner_product(rows + i * dimensions, rows + (i + 1) * dimensions, rows + j * dimensions, 0.0);
+      }
+  return sum;
 }
 
 bool hold_at_floor(const Extent& extent, double minimum, Values& covariances, std::vector<char>& changed) {

@@ -50,6 +50,9 @@ void log_determinants(const Extent& extent, const Values& whitener, Values& logs
 // An upper bound of the largest eigenvalue of each precision: one per block.
 void squared_norms(const Extent& extent, const Values& whitener, Values& norms);
 
+// sum_k tr(P_k W_k) for precisions P_k = U_k U_k^T and matrices W_k of the extent's shape.
+double precision_product(const Extent& extent, const Values& whitener, const Values& matrices);
+
 // Holds eigenvalues at a minimum and marks the components that this changes; false if a covariance is not finite.
 bool hold_at_floor(const Extent& extent, double minimum, Values& covariances, std::vector<char>& changed);
 

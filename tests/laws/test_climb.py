@@ -21,7 +21,8 @@ from mixtura.mstep import MStep
 from mixtura.shape import Array
 from mixtura.standardization import Standardization
 
-KNOWN = [name for name in MODELS if name in _native.covariance_models()]
+#: mclust's two models of a single feature, E and V, are EII and VII there.
+KNOWN = [name for name in MODELS if name in _native.covariance_models() and len(name) == 3]
 NATIVE = ENGINES[1:]
 
 OPTIONS = {
