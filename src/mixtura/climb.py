@@ -144,7 +144,6 @@ def _constants() -> tuple[float | int, ...]:
         acceleration.STEP_FACTOR,
         mstep.NEGLIGIBLE_SHARE,
         ERROR_TOLERANCE,
-        mstep.ROUNDING,
         em.PLAIN_START,
         em.CONFIRMING_STEPS,
         acceleration.HALVINGS,

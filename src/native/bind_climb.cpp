@@ -3,13 +3,12 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -71,7 +70,15 @@ mixtura::Parameters to_start(const mixtura::CovarianceModel& model, const Double
   return {copy_of(weights), copy_of(means), copy_of(covariances)};
 }
 
-using Constants = std::tuple<double, double, double, double, double, std::int64_t, std::int64_t, std::int64_t>;
+using Constants = std::vector<double>;
+
+// In the order of climb.py; the last may be left out.
+mixtura::ClimbConstants to_constants(const Constants& values) {
+  require(values.size() == 7 || values.size() == 8, "seven or eight constants are needed");
+  const auto whole = [&](std::size_t i) { return static_cast<std::int64_t>(values[i]); };
+  return {values[0], values[1], values[2], values[3], whole(4), whole(5), whole(6),
+          values.size() == 8 ? values[7] : std::numeric_limits<double>::infinity()};
+}
 
 class Climb {
  public:
@@ -82,7 +89,7 @@ class Climb {
                to_start(to_covariance(model), weights, means, covariances,
                         static_cast<std::int64_t>(ground.data().shift.size())),
                {floor, tol, max_iter, accelerate, equal_weights,
-                std::make_from_tuple<mixtura::ClimbConstants>(constants)},
+                to_constants(constants)},
                ground.level()) {}
 
   void advance(std::int64_t passes) {

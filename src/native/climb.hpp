@@ -13,8 +13,9 @@ namespace mixtura {
 
 // The numbers of em.py, acceleration.py, mstep.py and engine/native.py, which are their home.
 struct ClimbConstants {
-  double rounding, step_factor, negligible_share, error_tolerance, floor_rounding;
+  double rounding, step_factor, negligible_share, error_tolerance;
   std::int64_t plain_start, confirming_steps, halvings;
+  double floor_rounding;
 };
 
 struct ClimbOptions {
