@@ -19,13 +19,13 @@ from laws.problems import (
     random_spd,
     random_start,
 )
-from mixtura.covariance import MODELS, covariance_model
+from mixtura.covariance import covariance_model, model_names
 from mixtura.mixture import Mixture
 from mixtura.shape import TIED, Array
 
 #: mclust's models that are closed under every linear map, and under every rotation.
-LINEAR = [name for name in ("EEE", "VEE", "EVV", "VVV") if name in MODELS]
-ROTATION = [name for name in MODELS if name in ("EII", "VII") or name[2] in "EV"]
+LINEAR = ["EEE", "VEE", "EVV", "VVV"]
+ROTATION = [name for name in model_names(2) if name in ("EII", "VII") or name[2] in "EV"]
 OPTIONS = {"tol": 0, "max_iter": 25, "accelerate": False}
 
 

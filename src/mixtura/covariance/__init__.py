@@ -6,14 +6,23 @@ Only this folder compares a covariance type's name. To add a model, write its
 
 from __future__ import annotations
 
-from mixtura.covariance.diagonal import VVI
-from mixtura.covariance.ellipsoidal import EEE, VVV
+from mixtura.covariance.diagonal import EEI, EVI, VEI, VVI
+from mixtura.covariance.ellipsoidal import EEE, EVV, VEE, VVV
 from mixtura.covariance.model import CovarianceModel
-from mixtura.covariance.spherical import VII
+from mixtura.covariance.oriented import EEV, EVE, VEV, VVE
+from mixtura.covariance.spherical import EII, VII, E, V
 
-__all__ = ["ALIASES", "MODELS", "CovarianceModel", "covariance_model"]
+__all__ = ["ALIASES", "MODELS", "UNIVARIATE", "CovarianceModel", "covariance_model", "model_names"]
 
-MODELS: dict[str, CovarianceModel] = {model.name: model for model in (VII(), VVI(), EEE(), VVV())}
+_ALL: tuple[CovarianceModel, ...] = (
+    EII(), VII(), EEI(), VEI(), EVI(), VVI(), EEE(), VEE(), EVE(), VVE(), EEV(), VEV(), EVV(), VVV(), E(), V(),
+)  # fmt: skip
+
+#: mclust's fourteen models, in mclust's order, and its two of a single feature.
+MODELS: dict[str, CovarianceModel] = {model.name: model for model in _ALL}
+
+#: Models of a single feature, with which the other fourteen coincide there.
+UNIVARIATE = ("E", "V")
 
 #: scikit-learn's names for four of mclust's models.
 ALIASES = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
@@ -32,3 +41,17 @@ def covariance_model(name: str) -> CovarianceModel:
     except (KeyError, TypeError):
         known = ", ".join([*ALIASES, *MODELS])
         raise ValueError(f"covariance_type must be one of {known}; got {name!r}") from None
+
+
+def model_names(n_features: int) -> tuple[str, ...]:
+    """Names of the models that differ for that many features: E and V of one, fourteen of more.
+
+    Examples
+    --------
+    >>> from mixtura.covariance import model_names
+    >>> model_names(1)
+    ('E', 'V')
+    >>> len(model_names(4))
+    14
+    """
+    return UNIVARIATE if n_features == 1 else tuple(name for name in MODELS if name not in UNIVARIATE)

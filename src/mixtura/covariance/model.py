@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mixtura.shape import Array, Shape
 
-__all__ = ["CovarianceModel"]
+__all__ = ["CovarianceModel", "Decomposed"]
 
 
 class CovarianceModel(Protocol):
@@ -32,6 +32,11 @@ class CovarianceModel(Protocol):
     def solve(self, count: Array, scatter: Array, n_features: int, previous: Array | None = None) -> Array:
         """Maximum-likelihood covariances given counts and scatters.
 
+        They are finite and symmetric whatever the scatter. Where it is too
+        close to singular for the model to have a maximiser, they need not be
+        positive definite, or in the model: the M-step then holds their
+        eigenvalues at its floor and marks the components as collapsed.
+
         Parameters
         ----------
         count : array of shape (K,)
@@ -41,8 +46,26 @@ class CovarianceModel(Protocol):
         n_features : int
             D, which a spherical scatter (a trace) does not tell.
         previous : array, optional
-            The last covariances, where an iterative solution may start.
+            The last covariances, where an iterative solution may start. The
+            result explains the scatter at least as well.
         """
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Number of free parameters of the covariances (not of means or weights)."""
+
+
+class Decomposed:
+    """Sigma_k = lambda_k Q_k A_k Q_k^T with |A_k| = 1 (Banfield and Raftery 1993; Celeux and Govaert 1995, section 2).
+
+    The letters of a name say of the volume lambda, the shape A and the
+    orientation Q, in that order, whether it is Equal in all components,
+    Variable, or the Identity.
+    """
+
+    name: str
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of volumes, shapes and orientations (Celeux and Govaert 1995, table 1)."""
+        sizes = (1, n_features - 1, n_features * (n_features - 1) // 2)
+        copies = {"E": 1, "V": n_components, "I": 0}
+        return sum(copies[letter] * size for letter, size in zip(self.name, sizes, strict=True))
