@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.mixture import Mixture
 from mixtura.prior import Prior
+from mixtura.shape import Array
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["MStep", "Update"]
 
 #: A component lighter than this share of the total weight keeps its place: its mean is noise.
 NEGLIGIBLE_SHARE = 1e-14
+
+#: Covariances at the floor may explain the scatter worse by this much, relative, from rounding.
+ROUNDING = 1e-10
+
+#: An eigenvalue stands at the floor if it is above it by no more than this, relative.
+AT_THE_FLOOR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +53,10 @@ class MStep:
     weights = count / sum(count), or 1/K where they are held equal, means = first / count, and covariances by the
     model's ``solve`` on the scatter about the means (Dempster, Laird and Rubin
     1977; Celeux and Govaert 1995). A component that has collapsed onto too few
-    rows is held at the floor, which keeps the likelihood bounded.
+    rows is held at the floor, which keeps the likelihood bounded. In models
+    that share a part of the covariances, a component at the floor leaves the
+    model, and the others no longer make up for it: where the last covariances
+    explain the scatter better they are kept, so that EM never falls.
     """
 
     covariance_type: str = "full"
@@ -70,7 +80,19 @@ class MStep:
         covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
         weights = np.full(count.size, 1.0 / count.size) if self.equal_weights else statistics.count / total
         mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights)
-        return self._floored(mixture)
+        update = self._floored(mixture)
+        if previous is not None and update.collapsed.any():
+            return self._not_worse(update, previous, count, scatter)
+        return update
+
+    def _not_worse(self, update: Update, previous: Mixture, count: Array, scatter: Array) -> Update:
+        """The update, or the previous covariances in it where they explain the scatter better."""
+        kept = replace(update.mixture, covariances=self._floored(previous).mixture.covariances)
+        before, after = _explained(kept, count, scatter), _explained(update.mixture, count, scatter)
+        if after >= before - ROUNDING * (1.0 + abs(before)):
+            return update
+        held = replace(self, floor=self.floor * (1.0 + AT_THE_FLOOR))._floored(kept).collapsed
+        return Update(kept, update.collapsed | held)
 
     def penalty(self, mixture: Mixture) -> float:
         """What the objective of EM has beside the log likelihood: the prior's log density, up to a constant."""
@@ -96,3 +118,10 @@ class MStep:
         if not shape.shared:
             collapsed = changed.reshape(n_components, -1).any(axis=1)
         return Update(replace(mixture, covariances=floored), collapsed)
+
+
+def _explained(mixture: Mixture, count: Array, scatter: Array) -> float:
+    """What depends on the covariances in the expected log likelihood: -1/2 sum_k [n_k log |S_k| + tr(S_k^-1 W_k)]."""
+    shape, whitener = mixture.shape, mixture.whitener
+    determinants = np.sum(count * shape.log_determinant(whitener, mixture.n_features))
+    return float(determinants - 0.5 * np.vdot(shape.precision(whitener), scatter))

@@ -59,7 +59,7 @@ class EVV(Decomposed):
 
     def solve(self, count: Array, scatter: Array, n_features: int, previous: Array | None = None) -> Array:
         covariances = scatter / count[:, None, None]
-        volume, factors = equal_volume(count, np.linalg.eigvalsh(covariances))
+        volume, factors = equal_volume(count, np.asarray(np.linalg.eigvalsh(covariances), dtype=np.float64))
         factors = factors[:, None, None]
         return np.where(factors > 0, factors * covariances, volume * np.eye(n_features))
 

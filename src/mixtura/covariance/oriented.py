@@ -1,4 +1,4 @@
-"""Models that share a shape or an orientation but not both: they hold in every rotation of the features, not scaling."""
+"""Models that share a shape or an orientation: every rotation of the features leaves them, scaling does not."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ROUNDING = 1e-14
 
 
 def with_ridge(variances: Array) -> Array:
-    """(K, D) variances, those that are zero or negative a little more than that where their component has any spread."""
+    """(K, D) variances, none of them zero or negative where the component has any spread."""
     positive = np.maximum(variances, 0.0)
     return np.maximum(positive, RIDGE * positive.mean(axis=1, keepdims=True))
 
