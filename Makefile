@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint coverage bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -22,6 +22,9 @@ test: $(VENV)/test.stamp lint ## linter, types, tests and the examples in docstr
 lint: $(VENV)/test.stamp ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+coverage: $(VENV)/test.stamp ## coverage of bootstrap intervals on 300 samples (minutes); writes tests/inference/coverage.json
+	$(BIN)/python tests/inference/coverage_of_intervals.py
 
 bench: $(VENV)/test.stamp ## time and compare; --readme puts the table into README.md
 	$(BIN)/python benchmarks/run.py

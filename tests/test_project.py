@@ -42,6 +42,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": SEARCH | {"covariance"},
     "summary": VALUES | {"em"},
     "estimators": SEARCH | {"covariance", "selection", "observation", "summary"},
+    "merging": VALUES | {"estimators"},
+    "bootstrap": VALUES | {"estimators"},
+    "likelihood_ratio": VALUES | {"estimators"},
     "datasets": set(),
 }
 #: The outer ring may import anything, and nothing above may import it.

@@ -9,10 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mixtura.bootstrap import bootstrap_parameters as bootstrap_parameters
     from mixtura.em import Status as Status
     from mixtura.estimators.base import CollapsedComponentWarning as CollapsedComponentWarning
     from mixtura.estimators.base import ConstantFeatureWarning as ConstantFeatureWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
+    from mixtura.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
+    from mixtura.merging import merge_components as merge_components
     from mixtura.mixture import Mixture as Mixture
     from mixtura.persistence import ModelFileError as ModelFileError
     from mixtura.persistence import load as load
@@ -30,7 +33,10 @@ _HOMES = {
     "Mixture": "mixtura.mixture",
     "ModelFileError": "mixtura.persistence",
     "Status": "mixtura.em",
+    "bootstrap_lrt": "mixtura.likelihood_ratio",
+    "bootstrap_parameters": "mixtura.bootstrap",
     "load": "mixtura.persistence",
+    "merge_components": "mixtura.merging",
     "save": "mixtura.persistence",
 }
 
@@ -43,7 +49,10 @@ __all__ = [
     "ModelFileError",
     "Status",
     "__version__",
+    "bootstrap_lrt",
+    "bootstrap_parameters",
     "load",
+    "merge_components",
     "save",
 ]
 

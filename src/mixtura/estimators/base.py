@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import narwhals as nw
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin
+from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mixtura.shape import Array
@@ -42,10 +45,23 @@ __all__ = [
     "check_random_state",
     "check_rows",
     "check_weights",
+    "clone",
+    "in_parallel",
     "inspect_block",
+    "n_workers",
     "raise_if_not_finite",
     "with_callbacks",
 ]
+
+
+def in_parallel(work: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], n_jobs: int | None) -> Iterator[Any]:
+    """What ``work`` returns for each tuple of arguments, in their order and as soon as it is there."""
+    yield from Parallel(n_jobs, return_as="generator")(delayed(work)(*job) for job in jobs)
+
+
+def n_workers(n_jobs: int | None) -> int:
+    """Number of processes that joblib makes of ``n_jobs``."""
+    return int(effective_n_jobs(n_jobs))
 
 
 class CollapsedComponentWarning(UserWarning):

@@ -1,0 +1,1 @@
+"""Inference on fitted mixtures: intervals, tests of one more component, merging into clusters."""
