@@ -23,7 +23,7 @@ lint: $(VENV)/test.stamp ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-coverage: $(VENV)/test.stamp ## coverage of bootstrap intervals on 300 samples (minutes); writes tests/inference/coverage.json
+coverage: $(VENV)/test.stamp ## coverage of bootstrap intervals on 220 samples (minutes); writes tests/inference/coverage.json
 	$(BIN)/python tests/inference/coverage_of_intervals.py
 
 bench: $(VENV)/test.stamp ## time and compare; --readme puts the table into README.md

@@ -43,7 +43,7 @@ def coverage(n_samples: int, n_resamples: int, level: float, seed: int) -> NDArr
 def main() -> None:
     """Run the long study and store its result."""
     level, n_resamples, seed = 0.95, 499, 20261
-    n_samples = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    n_samples = int(sys.argv[1]) if len(sys.argv) > 1 else 220
     covered = coverage(n_samples, n_resamples, level, seed)
     kinds = {"weights": covered[:2], "means": covered[2:6], "covariances": covered[6:]}
     document = {

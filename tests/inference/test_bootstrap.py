@@ -93,7 +93,7 @@ def test_intervals_cover_as_often_as_they_say():
 
 
 def test_the_stored_study_is_near_its_level():
-    """What `make coverage` wrote: every kind of parameter near 0.95, covariances a little below as in any small sample."""
+    """What `make coverage` wrote: every parameter near 0.95, covariances a little below as in any small sample."""
     study = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert study["samples"] >= 200 and study["level"] == 0.95
     assert 0.92 < study["mean"] < 0.97
