@@ -48,13 +48,13 @@ double whitened_square(const double* factor, double* v, std::int64_t d) {
 class Groups {
  public:
   Groups(const double* rows, const double* weights, std::int64_t count, std::int64_t dimensions, Criterion criterion,
-         double ridge)
-      : d_(dimensions), criterion_(criterion), ridge_(ridge), weight_(weights, weights + count),
+         double prior)
+      : d_(dimensions), criterion_(criterion), prior_(prior), weight_(weights, weights + count),
         mean_(rows, rows + count * dimensions), difference_(dimensions), matrix_(dimensions * dimensions) {
     if (criterion_ == Criterion::kSumOfSquares) return;
     leaf_.assign(count, true);
     term_.resize(count);
-    log_determinant_.assign(count, static_cast<double>(d_) * std::log(ridge_));
+    log_determinant_.assign(count, static_cast<double>(d_) * std::log(prior_));
     for (std::int64_t i = 0; i < count; ++i) term_[i] = term(weight_[i], log_determinant_[i]);
     scatter_.resize(count);
     factor_.resize(count);
@@ -91,12 +91,13 @@ class Groups {
 
  private:
   double term(double weight, double log_determinant) const {
-    return weight * (log_determinant - static_cast<double>(d_) * std::log(weight));
+    const double total = weight + prior_;
+    return total * (log_determinant - static_cast<double>(d_) * std::log(total));
   }
 
   // A row joins by a rank-one update of the determinant; two larger groups need a factorisation.
   double union_log_determinant(std::int64_t i, std::int64_t l, double lever, double square) {
-    if (leaf_[i] && leaf_[l]) return log_determinant_[i] + std::log1p(lever * square / ridge_);
+    if (leaf_[i] && leaf_[l]) return log_determinant_[i] + std::log1p(lever * square / prior_);
     if (leaf_[i] || leaf_[l]) {
       const std::int64_t group = leaf_[i] ? l : i;
       const double distance = whitened_square(factor_[group].data(), difference_.data(), d_);
@@ -106,7 +107,7 @@ class Groups {
     return cholesky(matrix_.data(), d_);
   }
 
-  // Scatter of the union plus the ridge, from the difference of the means.
+  // Scatter of the union with the prior's, from the difference of the means.
   void fill_union(std::int64_t i, std::int64_t l, double lever) {
     const double* one = leaf_[i] ? nullptr : scatter_[i].data();
     const double* other = leaf_[l] ? nullptr : scatter_[l].data();
@@ -118,15 +119,15 @@ class Groups {
         for (std::int64_t r = c; r < d_; ++r) column[r] += one[c * d_ + r];
       if (other != nullptr)
         for (std::int64_t r = c; r < d_; ++r) column[r] += other[c * d_ + r];
-      column[c] += one != nullptr && other != nullptr ? -ridge_ : (one == nullptr && other == nullptr ? ridge_ : 0.0);
+      column[c] += one != nullptr && other != nullptr ? -prior_ : (one == nullptr && other == nullptr ? prior_ : 0.0);
     }
   }
 
   std::int64_t d_;
   Criterion criterion_;
-  double ridge_;
+  double prior_;
   std::vector<double> weight_, mean_, term_, log_determinant_;
-  std::vector<std::vector<double>> scatter_, factor_;  // of groups of two and more; scatter includes the ridge
+  std::vector<std::vector<double>> scatter_, factor_;  // of groups of two and more; scatter with the prior's
   std::vector<char> leaf_;
   std::vector<double> difference_, matrix_;
 };
@@ -135,7 +136,8 @@ class Groups {
 class Pairs {
  public:
   Pairs(Groups& groups, std::int64_t count, double slack)
-      : groups_(groups), count_(count), slack_(slack), cost_(count * count, kInfinity), active_(count, 1), best_(count, kInfinity) {
+      : groups_(groups), count_(count), slack_(slack), cost_(count * count, kInfinity), active_(count, 1),
+        best_(count, kInfinity) {
     for (std::int64_t i = 0; i < count_; ++i) {
       for (std::int64_t l = i + 1; l < count_; ++l) cost_[i * count_ + l] = groups_.cost(i, l);
       scan(i);
@@ -200,9 +202,9 @@ class Pairs {
 }  // namespace
 
 void agglomerate(const double* rows, const double* weights, std::int64_t count, std::int64_t dimensions,
-                 Criterion criterion, double ridge, std::int64_t* merges) {
+                 Criterion criterion, double prior, std::int64_t* merges) {
   if (count < 2) return;
-  Groups groups(rows, weights, count, dimensions, criterion, ridge);
+  Groups groups(rows, weights, count, dimensions, criterion, prior);
   Pairs pairs(groups, count, criterion == Criterion::kDeterminant ? 1.0 : 0.0);
   for (std::int64_t step = 0; step + 1 < count; ++step) {
     std::int64_t* pair = merges + 2 * step;

@@ -63,7 +63,7 @@ def test_unusual_rows_are_fitted(init_params: str, rows: Array) -> None:
 
 
 def test_few_rows_are_merged_by_squares(rng: np.random.Generator) -> None:
-    """Sphered, rows as few as dimensions would all be equidistant."""
+    """Rows as few as dimensions fill no space that a covariance could describe."""
     rows = rng.standard_normal((12, 8))
     assert np.array_equal(build_tree(rows, np.ones(12)).merges, build_tree(rows, np.ones(12), "EII").merges)
 

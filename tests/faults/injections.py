@@ -336,13 +336,13 @@ tied_by_the_first_count = replaced(EEE, "solve", lambda self, count, scatter, d,
 covariances_of_more_data = every_model("solve", lambda found, self, count, *_: found + 1e-6 * count.sum())
 
 
-def ridge_counts_twice(monkeypatch: MonkeyPatch) -> None:
-    """Unions add the ridge of both groups."""
+def prior_counts_twice(monkeypatch: MonkeyPatch) -> None:
+    """Unions have the prior's scatter of both groups."""
     original = Groups.__post_init__
 
     def wrong(groups: Groups) -> None:
         original(groups)
-        groups._widening = 0.0
+        groups._prior_scatter = 0.0
 
     monkeypatch.setattr(Groups, "__post_init__", wrong)
 
@@ -369,6 +369,6 @@ def rows_for_weights_of_leaves(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(np, "bincount", lambda positions, weights: original(positions))
 
 
-rows_not_sphered = changed(hierarchical, "_sphered", lambda sphered, rows, weights: rows)
+rows_as_they_are = changed(hierarchical, "_half_sphered", lambda sphered, rows, weights: rows)
 dearest_merge_first = changed(Groups, "costs", lambda costs, *_: -costs)
 cut_too_deep = changed(Tree, "cut", lambda labels, tree, n_groups: np.minimum(labels, max(n_groups - 2, 0)))

@@ -145,11 +145,11 @@ FAULTS = [
     Fault("the floor is added instead", fault.floor_added_to_the_diagonal, floors.test_sound_components_are_left_alone),
     # trees
     Fault("merges without weights", fault.merges_without_weights, CHEAPEST, {"criterion": "EII", **PLANE}),
-    Fault("the ridge counts twice", fault.ridge_counts_twice, CHEAPEST, {"criterion": "VVV", **PLANE}),
+    Fault("the prior counts twice", fault.prior_counts_twice, CHEAPEST, {"criterion": "VVV", **PLANE}),
     Fault("the dearest merge first", fault.dearest_merge_first, CHEAPEST, {"criterion": "EII", **PLANE}),
     Fault("the sample is drawn by chance", fault.sample_by_chance, trees.test_order_of_the_rows, SAMPLED),
     Fault("leaves weigh their rows", fault.rows_for_weights_of_leaves, trees.test_duplicates_are_weights, SAMPLED),
-    Fault("rows are not sphered", fault.rows_not_sphered, trees.test_free_covariances_do_not_see_affine_maps),
+    Fault("rows merged as they are", fault.rows_as_they_are, trees.test_free_covariances_do_not_see_units),
     Fault("a cut too deep", fault.cut_too_deep, trees.test_cuts_are_nested_and_have_the_groups_asked_for, SQUARES),
 ]
 

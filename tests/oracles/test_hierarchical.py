@@ -31,6 +31,7 @@ def test_ward_equals_scipy_and_scikit_learn(n_features: int, rng: np.random.Gene
     ("data", "covariance_type", "n_components", "log_likelihood"),
     [
         ("iris", "VVV", 2, -214.3547),
+        ("iris", "VVV", 3, -180.1858),
         ("faithful", "VVV", 2, -1130.264),
         ("faithful", "EEE", 3, -1126.3159),
     ],

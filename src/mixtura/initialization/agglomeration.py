@@ -23,7 +23,7 @@ CRITERIA = ("EII", "VVV")
 TIE = 1e-9
 
 
-def merges_of(rows: Array, weights: Array, criterion: str, ridge: float) -> NDArray[np.int64]:
+def merges_of(rows: Array, weights: Array, criterion: str, prior: float) -> NDArray[np.int64]:
     """Merges (n - 1, 2) of distinct rows (n, D) with positive weights (n,).
 
     Each merge names two groups by their lowest rows, the lower one first; the
@@ -32,15 +32,15 @@ def merges_of(rows: Array, weights: Array, criterion: str, ridge: float) -> NDAr
     try:
         from mixtura._native import agglomerate as compiled
     except ImportError:
-        return agglomerate(rows, weights, criterion, ridge)
+        return agglomerate(rows, weights, criterion, prior)
     merges = np.empty((len(rows) - 1, 2), dtype=np.int64)
-    compiled(np.ascontiguousarray(rows), np.ascontiguousarray(weights), CRITERIA.index(criterion), ridge, merges)
+    compiled(np.ascontiguousarray(rows), np.ascontiguousarray(weights), CRITERIA.index(criterion), prior, merges)
     return merges
 
 
-def agglomerate(rows: Array, weights: Array, criterion: str, ridge: float) -> NDArray[np.int64]:
+def agglomerate(rows: Array, weights: Array, criterion: str, prior: float) -> NDArray[np.int64]:
     """What `merges_of` returns, in NumPy."""
-    groups = Groups(rows, weights, criterion, ridge)
+    groups = Groups(rows, weights, criterion, prior)
     n_rows = len(rows)
     costs = np.full((n_rows, n_rows), np.inf)
     for i in range(n_rows):  # exactly symmetric, so that either row of a pair tells its cost
@@ -76,31 +76,32 @@ class Groups:
 
     - ``EII``: ``trace(W)``, Ward's (1963), the classification likelihood's for
       balls of equal size;
-    - ``VVV``: ``n log|(W + ridge I) / n|``, the classification likelihood's for
-      free covariances (Scott and Symons 1971; Murtagh and Raftery 1984; Fraley
-      1998). A group of few rows has no finite optimum of its own. Fraley adds
-      traces to the determinant; adding the ridge to the scatter keeps the units
-      of a determinant in any dimension, and is the posterior mode's covariance under a
-      Wishart prior (Fraley and Raftery 2007) but for its degrees of freedom.
+    - ``VVV``: ``(n + p) log|(W + p I) / (n + p)|``, the classification
+      likelihood's for free covariances (Scott and Symons 1971; Murtagh and Raftery
+      1984; Fraley 1998) where each group has p rows more than its own, of covariance I: the
+      mode under a Wishart prior (Fraley and Raftery 2007) without its constants.
+      A group of few rows has no finite optimum of its own. Fraley adds traces to
+      the determinant instead, which outweigh it the more, the more dimensions there are.
     """
 
     rows: Array
     weights: Array
     criterion: str
-    ridge: float
+    prior: float
 
     def __post_init__(self) -> None:
         n_rows, n_features = self.rows.shape
         self.weight, self.mean = self.weights.astype(np.float64), self.rows.astype(np.float64)
         self._plain = self.criterion == "EII"
         if not self._plain:
-            self._widening = self.ridge * np.eye(n_features)
-            self.scatter = np.tile(self._widening, (n_rows, 1, 1))  # with the ridge, which a union has once
+            self._prior_scatter = self.prior * np.eye(n_features)
+            self.scatter = np.tile(self._prior_scatter, (n_rows, 1, 1))  # with the prior's, which a union has once
             self.term = self._term(self.weight, self.scatter)
 
     def _term(self, weight: Array, scatter: Array) -> Array:
-        """``n log|(W + ridge I) / n|`` of weights (...) and scatters (..., D, D)."""
-        return np.asarray(weight * (np.linalg.slogdet(scatter)[1] - scatter.shape[-1] * np.log(weight)))
+        """The criterion's term of weights (...) and scatters (..., D, D) with the prior's."""
+        total = weight + self.prior
+        return np.asarray(total * (np.linalg.slogdet(scatter)[1] - scatter.shape[-1] * np.log(total)))
 
     def costs(self, i: int, others: NDArray[np.intp]) -> Array:
         """What merging group i with each of the others (m,) adds to the criterion."""
@@ -109,7 +110,7 @@ class Groups:
         if self._plain:
             return np.asarray(lever * np.einsum("md,md->m", difference, difference))
         between = lever[:, None, None] * difference[:, :, None] * difference[:, None, :]
-        union = self.scatter[others] + (self.scatter[i] - self._widening) + between
+        union = self.scatter[others] + (self.scatter[i] - self._prior_scatter) + between
         return np.asarray(self._term(total, union) - self.term[others] - self.term[i])
 
     def merge(self, i: int, j: int) -> None:
@@ -118,7 +119,7 @@ class Groups:
         difference = self.mean[i] - self.mean[j]
         if not self._plain:
             between = self.weight[i] * self.weight[j] / total * np.outer(difference, difference)
-            self.scatter[i] += self.scatter[j] - self._widening + between
+            self.scatter[i] += self.scatter[j] - self._prior_scatter + between
             self.term[i] = self._term(total, self.scatter[i])
         self.mean[i] -= self.weight[j] / total * difference
         self.weight[i] = total

@@ -22,11 +22,11 @@ __all__ = ["Tree", "build_tree", "hierarchical", "ward"]
 #: Rows that are merged: the costs of all pairs take 8 n^2 bytes, and the time grows with n^2 too.
 MAX_LEAVES = 2_000
 
-#: Every group's scatter is widened by this much, in units of the data's own covariance: Fraley's alpha. On the
-#: reference data 0.01 to 0.5 start EM worse, because small groups then look too dense to merge; 3 is no better.
-RIDGE = 1.0
+#: Rows that every group has beside its own, as wide as all data (Fraley's alpha): enough to keep small groups from
+#: looking too dense to merge.
+PRIOR_ROWS = 1.0
 
-#: With fewer distinct rows per dimension than this, sphered rows are nearly equidistant, and squares decide.
+#: With fewer distinct rows per dimension than this, no group fills its space, and squares decide.
 ROWS_PER_DIMENSION = 2
 
 #: Directions whose variance is a smaller share of the largest are rounding.
@@ -88,9 +88,10 @@ def build_tree(rows: Array, weights: Array, criterion: str = "VVV") -> Tree:
         In standardised coordinates.
     weights : array of shape (n,)
     criterion : {"VVV", "EII"}
-        "VVV" merges groups as free covariances describe them; the rows are
-        sphered first, so that no affine map of them changes the tree. "EII"
-        is Ward's method, unchanged by rotations and a common scale.
+        "VVV" merges groups as free covariances describe them, whatever the units
+        of the features: the rows are standardised and half sphered first (mclust's
+        SVD; Scrucca and Raftery 2015). "EII" is Ward's method, unchanged by
+        rotations and a common scale.
 
     Returns
     -------
@@ -123,23 +124,29 @@ def build_tree(rows: Array, weights: Array, criterion: str = "VVV") -> Tree:
     mass: Array = np.bincount(leaf, weights=weights).astype(np.float64)
     points = distinct / max(np.abs(distinct).max(), np.finfo(np.float64).tiny)
     if criterion == "VVV" and len(points) > ROWS_PER_DIMENSION * points.shape[1]:
-        points = _sphered(points, mass)
+        points = _half_sphered(points, mass)
     else:
         criterion = "EII"
     if len(points) > MAX_LEAVES:
         chosen, mass = _drawn(mass)
         leaf = cKDTree(points[chosen]).query(points)[1][leaf]
         points = points[chosen]
-    return Tree(merges_of(points, mass, criterion, RIDGE), leaf)
+    return Tree(merges_of(points, mass, criterion, PRIOR_ROWS), leaf)
 
 
-def _sphered(rows: Array, weights: Array) -> Array:
-    """Coordinates (n, rank) in which the rows have covariance I: the determinant then has no unit to depend on."""
-    centred = rows - np.average(rows, axis=0, weights=weights)
-    covariance = (centred.T * (weights / weights.sum())) @ centred
-    variance, axes = np.linalg.eigh(covariance)
+def _half_sphered(rows: Array, weights: Array) -> Array:
+    """Coordinates (n, rank) along principal axes of the standardised rows, each divided by the root of its deviation.
+
+    Groups are often narrow where the data are: dividing by the whole deviation
+    (sphering) hides that, not dividing lets the widest axis decide.
+    """
+    share = weights / weights.sum()
+    centred = rows - share @ rows
+    deviation = np.sqrt(share @ np.square(centred))
+    centred = centred / np.where(np.ptp(rows, axis=0) > 0, deviation, 1.0)
+    variance, axes = np.linalg.eigh((centred.T * share) @ centred)
     kept = variance > NEGLIGIBLE_VARIANCE * variance[-1]
-    return np.asarray(centred @ (axes[:, kept] / np.sqrt(variance[kept])))
+    return np.asarray(centred @ (axes[:, kept] / variance[kept] ** 0.25))
 
 
 def _drawn(weights: Array) -> tuple[NDArray[np.intp], Array]:
