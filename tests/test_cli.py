@@ -110,6 +110,21 @@ def test_fit_with_a_prior(folder: Path) -> None:
     assert refused.exit_code == 2 and "strong" in refused.stderr
 
 
+def test_fit_with_noise(folder: Path, tmp_path: Path) -> None:
+    clean = np.loadtxt(folder / "data.csv", delimiter=",", skiprows=1, usecols=(0, 1))
+    rows = np.concatenate([clean, [[500.0, -500.0]]])
+    np.savetxt(tmp_path / "noisy.csv", rows, delimiter=",", header="a,b", comments="")
+    files = ("-o", tmp_path / "model.json", "--labels", tmp_path / "labels.csv", "--plot", tmp_path / "noisy.png")
+    result = run("fit", tmp_path / "noisy.csv", "-k", 2, "--seed", 0, "--noise", *files)
+    assert result.exit_code == 0 and "uniform over a volume" in result.stdout
+    assert (tmp_path / "labels.csv").read_text().split()[-1] == "-1"
+    chances = rows_of(run("predict", tmp_path / "model.json", tmp_path / "noisy.csv", "--proba").stdout)
+    assert list(chances[-1]) == ["label", "probability_0", "probability_1", "probability_noise"]
+    assert float(chances[-1]["probability_noise"]) > 0.99
+    facts = json.loads(run("info", tmp_path / "model.json", "--json").stdout)
+    assert facts["n_parameters"] == 11 + 2 and 0 < facts["noise_weight"] < 0.2
+
+
 def test_fit_as_json(folder: Path) -> None:
     result = run("fit", folder / "data.csv", "-k", "1,2", "--columns", "a,b", "--covariance", "VVI", "--json")
     facts = json.loads(result.stdout)

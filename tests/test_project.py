@@ -18,7 +18,7 @@ WRITTEN = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "exa
 DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 
 # What each part may import of the rest, by first name below `mixtura`. A part may import itself.
-VALUES = {"shape", "quadratic", "suffstats", "mixture"}
+VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
 FIT = VALUES | {"source", "standardization", "estep", "prior", "mstep", "engine", "em", "acceleration"}
 SEARCH = FIT | {"climb", "initialization", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -26,7 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quadratic": {"shape"},
     "suffstats": {"shape"},
     "covariance": {"shape"},
-    "mixture": {"shape", "quadratic", "covariance"},
+    "background": {"shape"},
+    "mixture": {"shape", "quadratic", "covariance", "background"},
     "standardization": {"shape", "mixture"},
     "source": {"shape"},
     "estep": {"shape", "quadratic", "suffstats"},

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mixtura.background import Background as Background
     from mixtura.bootstrap import bootstrap_parameters as bootstrap_parameters
     from mixtura.em import Status as Status
     from mixtura.estimators.base import CollapsedComponentWarning as CollapsedComponentWarning
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 #: Where each public name lives; imported when first asked for, so that `import mixtura` is quick.
 _HOMES = {
+    "Background": "mixtura.background",
     "CollapsedComponentWarning": "mixtura.estimators.base",
     "ConjugatePrior": "mixtura.prior",
     "ConstantFeatureWarning": "mixtura.estimators.base",
@@ -41,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Background",
     "CollapsedComponentWarning",
     "ConjugatePrior",
     "ConstantFeatureWarning",

@@ -94,6 +94,7 @@ class Trajectory:
     options: EMOptions = field(default_factory=EMOptions)
 
     def __post_init__(self) -> None:
+        self.start = self.mstep.admit(self.start)
         self.mixture = self.start
         self.statistics: SufficientStats | None = None
         self.history: list[float] = []

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from mixtura.background import Background
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.quadratic import QuadraticForms, log_joint
 from mixtura.shape import FULL, TIED, Array, Shape
@@ -31,7 +32,7 @@ class Mixture:
     Parameters
     ----------
     weights : array of shape (K,)
-        Mixing proportions, on the simplex.
+        Mixing proportions; with the background's weight, if there is one, their sum is 1.
     means : array of shape (K, D)
     covariances : array
         In the compact shape of the covariance model: (K, D, D) for "full",
@@ -39,7 +40,9 @@ class Mixture:
     covariance_type : str
         Name of the covariance model.
     equal_weights : bool
-        Whether all weights are 1/K by constraint, and so are no parameters.
+        Whether all weights are equal by constraint, and so are no parameters.
+    background : Background, optional
+        Uniform noise beside the K components.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Mixture:
     covariances: Array
     covariance_type: str = "full"
     equal_weights: bool = False
+    background: Background | None = None
 
     @classmethod
     def from_parameters(
@@ -67,14 +71,15 @@ class Mixture:
         covariances: ArrayLike,
         covariance_type: str = "full",
         equal_weights: bool = False,
+        background: Background | None = None,
     ) -> Mixture:
         """A checked mixture from anything that looks like arrays.
 
         Raises
         ------
         ValueError
-            If shapes disagree, a number is not finite, weights are not on the
-            simplex (or, where they have to be, not equal), or a covariance is
+            If shapes disagree, a number is not finite, weights do not sum to 1
+            (or, where they have to be, not equal), or a covariance is
             not symmetric positive definite; the message names the component.
         """
         mixture = cls(
@@ -83,9 +88,10 @@ class Mixture:
             np.array(covariances, dtype=np.float64),
             covariance_type,
             bool(equal_weights),
+            background,
         )
         mixture._check()
-        return replace(mixture, weights=mixture.weights / mixture.weights.sum())
+        return replace(mixture, weights=mixture.proportions * (1.0 - mixture.noise_weight))
 
     def _check(self) -> None:
         if self.means.ndim != 2 or self.means.size == 0:
@@ -103,8 +109,11 @@ class Mixture:
         for name in ("weights", "means", "covariances"):
             if not np.all(np.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} must be finite")
-        if np.any(self.weights < 0) or abs(self.weights.sum() - 1.0) > WEIGHT_TOLERANCE:
-            raise ValueError(f"weights must be >= 0 and sum to 1; they sum to {self.weights.sum():.10g}")
+        if self.background is not None:
+            self.background.check(self.n_features)
+        total = self.weights.sum() + self.noise_weight
+        if np.any(self.weights < 0) or abs(total - 1.0) > WEIGHT_TOLERANCE:
+            raise ValueError(f"weights must be >= 0 and sum to 1; they sum to {total:.10g}")
         if self.equal_weights and np.ptp(self.weights) > WEIGHT_TOLERANCE:
             raise ValueError(f"weights must be equal where equal_weights=True; got {self.weights}")
         self._check_covariances()
@@ -144,9 +153,24 @@ class Mixture:
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: K - 1 weights (none where they are equal), K D means, and those of the covariances."""
+        """Free parameters: K - 1 weights (none where they are equal), K D means, and those of the covariances.
+
+        A background has two more, its weight and its volume, as mclust counts
+        them (Fraley and Raftery 2002, section 6).
+        """
         k, d = self.means.shape
-        return (0 if self.equal_weights else k - 1) + k * d + self.model.n_parameters(k, d)
+        of_noise = 0 if self.background is None else 2
+        return of_noise + (0 if self.equal_weights else k - 1) + k * d + self.model.n_parameters(k, d)
+
+    @property
+    def noise_weight(self) -> float:
+        """Weight of the background; 0 without one."""
+        return 0.0 if self.background is None else self.background.weight
+
+    @property
+    def proportions(self) -> Array:
+        """Weights (K,) among the components alone: their sum is 1 whatever the background has."""
+        return self.weights / self.weights.sum()
 
     @cached_property
     def whitener(self) -> Array:
@@ -166,12 +190,13 @@ class Mixture:
 
     @cached_property
     def forms(self) -> QuadraticForms:
-        """What an E-step needs: log w_k N(x; k) as one quadratic form a component."""
+        """What an E-step needs: log w_k N(x; k) as one quadratic form a component, a flat one for noise."""
         shape, n_features = self.shape, self.n_features
         with np.errstate(divide="ignore"):
             const = np.log(self.weights)
         const += shape.log_determinant(self.whitener, n_features) - 0.5 * n_features * LOG_TWO_PI
-        return QuadraticForms(const, self.means, self.whitener, shape)
+        forms = QuadraticForms(const, self.means, self.whitener, shape)
+        return forms if self.background is None else forms.with_flat(self.background.log_density)
 
     def logpdf(self, rows: ArrayLike) -> Array:
         """Log density at each row: (n,) for (n, D) rows.
@@ -203,34 +228,42 @@ class Mixture:
         Returns
         -------
         rows : array of shape (size, D)
-            Grouped by component, as scikit-learn's ``sample`` returns them.
+            Grouped by component, as scikit-learn's ``sample`` returns them; the background's are last.
         components : array of shape (size,)
+            -1 where a row is of the background.
         """
         if random_state is None or isinstance(random_state, int | np.integer):
             random_state = np.random.default_rng(random_state)
-        counts = random_state.multinomial(size, self.weights / self.weights.sum())
+        shares = np.append(self.weights, [] if self.background is None else [self.background.weight])
+        counts = random_state.multinomial(size, shares / shares.sum())
         factors = np.linalg.cholesky(self.dense_covariances)
         noise = random_state.standard_normal((size, self.n_features))
-        components = np.repeat(np.arange(self.n_components), counts)
+        components = np.repeat(np.arange(shares.size), counts)
         rows = np.empty_like(noise)
-        for k in np.flatnonzero(counts):
+        for k in np.flatnonzero(counts[: self.n_components]):
             chosen = components == k
             rows[chosen] = self.means[k] + noise[chosen] @ factors[k].T
+        if self.background is not None:
+            components[components == self.n_components] = -1
+            rows[components == -1] = self.background.draw(int(counts[-1]), random_state)
         return rows, components
 
     def affine(self, scale: Array, shift: Array) -> Mixture:
         """The distribution of ``x * scale + shift`` where x has this one (scale and shift: (D,))."""
         return replace(
-            self, means=self.means * scale + shift, covariances=self.shape.rescale(self.covariances, scale)
+            self,
+            means=self.means * scale + shift,
+            covariances=self.shape.rescale(self.covariances, scale),
+            background=None if self.background is None else self.background.affine(scale, shift),
         )
 
     def take(self, components: Sequence[int] | NDArray[np.intp]) -> Mixture:
-        """The same mixture with its components selected or reordered; weights renormalised."""
+        """The same mixture with its components selected or reordered; weights renormalised, a background kept."""
         chosen = np.asarray(components, dtype=np.intp)
         weights = self.weights[chosen]
         return replace(
             self,
-            weights=weights / weights.sum(),
+            weights=weights / weights.sum() * (1.0 - self.noise_weight),
             means=self.means[chosen],
             covariances=self.shape.take(self.covariances, chosen),
         )

@@ -6,22 +6,28 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.background import Background
 from mixtura.covariance import covariance_model
-from mixtura.document import Refused, array, boolean, listing, mapping, place_of, shorten, text
+from mixtura.document import Refused, array, boolean, listing, mapping, number, place_of, shorten, text
 from mixtura.mixture import WEIGHT_TOLERANCE, Mixture
 from mixtura.shape import DIAGONAL, SPHERICAL, Shape
 
 __all__ = ["describe_mixture", "mixture_in"]
 
 KEYS = ("covariance_type", "weights", "means", "covariances")
-OPTIONAL_KEYS = ("equal_weights",)  # not written where they say nothing, so that older versions read the file
+#: Not written where they say nothing, so that older versions read the file.
+OPTIONAL_KEYS = ("equal_weights", "background")
+BACKGROUND_KEYS = ("weight", "center", "edges")
 
 
 def describe_mixture(mixture: Mixture) -> dict[str, Any]:
     """The section of a mixture, as JSON's values."""
     arrays = {name: getattr(mixture, name).tolist() for name in ("weights", "means", "covariances")}
-    constraint = {"equal_weights": True} if mixture.equal_weights else {}
-    return {"mixture": {"covariance_type": mixture.covariance_type, **constraint, **arrays}}
+    extra: dict[str, Any] = {"equal_weights": True} if mixture.equal_weights else {}
+    if mixture.background is not None:
+        box = mixture.background
+        extra["background"] = {"weight": float(box.weight), "center": box.center.tolist(), "edges": box.edges.tolist()}
+    return {"mixture": {"covariance_type": mixture.covariance_type, **extra, **arrays}}
 
 
 def mixture_in(section: Any) -> Mixture:
@@ -41,6 +47,7 @@ def mixture_in(section: Any) -> Mixture:
         array(section["covariances"], shape.array_shape(n_components, n_features), "mixture.covariances"),
         name,
         boolean(section.get("equal_weights", False), "mixture.equal_weights"),
+        _background_in(section["background"], n_features) if "background" in section else None,
     )
     with np.errstate(all="ignore"):
         _check_weights(mixture)
@@ -48,12 +55,29 @@ def mixture_in(section: Any) -> Mixture:
     return mixture
 
 
+def _background_in(section: Any, n_features: int) -> Background:
+    place = "mixture.background"
+    section = mapping(section, place, BACKGROUND_KEYS)
+    background = Background(
+        number(section["weight"], f"{place}.weight", minimum=0.0),
+        array(section["center"], (n_features,), f"{place}.center"),
+        array(section["edges"], (n_features, n_features), f"{place}.edges"),
+    )
+    with np.errstate(all="ignore"):
+        try:
+            background.check(n_features)
+        except ValueError as error:
+            raise Refused(place, str(error)) from None
+    return background
+
+
 def _check_weights(mixture: Mixture) -> None:
     weights = mixture.weights
     for k in np.flatnonzero(weights < 0):
         raise Refused(f"mixture.weights[{k}]", f"must not be negative; got {weights[k]}")
-    if not abs(weights.sum() - 1.0) <= WEIGHT_TOLERANCE:
-        raise Refused("mixture.weights", f"must sum to 1; they sum to {weights.sum():.10g}")
+    total = weights.sum() + mixture.noise_weight
+    if not abs(total - 1.0) <= WEIGHT_TOLERANCE:
+        raise Refused("mixture.weights", f"must sum to 1; they sum to {total:.10g}")
     if mixture.equal_weights and not np.ptp(weights) <= WEIGHT_TOLERANCE:
         raise Refused("mixture.weights", "must be equal, as mixture.equal_weights says")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.background import Background
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.mixture import Mixture
 from mixtura.prior import Prior
@@ -47,6 +48,9 @@ class MStep:
         Hold the mixing proportions at 1/K.
     prior : Prior, optional
         Of means and covariances, in standardised coordinates.
+    background : Background, optional
+        Uniform noise beside the components: its box is fixed, its weight is that
+        of its rows, or the one given here where no row has been shared out yet.
 
     Notes
     -----
@@ -63,6 +67,7 @@ class MStep:
     floor: float = 1e-6
     equal_weights: bool = False
     prior: Prior | None = None
+    background: Background | None = None
 
     @property
     def model(self) -> CovarianceModel:
@@ -71,7 +76,10 @@ class MStep:
 
     def __call__(self, statistics: SufficientStats, previous: Mixture | None = None) -> Update:
         """The mixture that maximises the expected log likelihood behind the statistics."""
-        model = self.model
+        model, background = self.model, self.background
+        if background is not None and previous is not None and statistics.count.size > previous.n_components:
+            share = statistics.count[-1] / np.add.reduce(statistics.count)
+            statistics, background = self.gaussians(statistics), replace(background, weight=float(share))
         total = np.add.reduce(statistics.count)
         count = np.maximum(statistics.count, total * NEGLIGIBLE_SHARE)
         mean, scatter = statistics.mean_and_scatter()
@@ -79,7 +87,9 @@ class MStep:
             count, mean, scatter = self.prior.posterior(model, count, mean, scatter)
         covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
         weights = np.full(count.size, 1.0 / count.size) if self.equal_weights else statistics.count / total
-        mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights)
+        if background is not None:
+            weights *= 1.0 - background.weight
+        mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights, background)
         update = self._floored(mixture)
         if previous is not None and update.collapsed.any():
             return self._not_worse(update, previous, count, scatter)
@@ -93,6 +103,25 @@ class MStep:
             return update
         held = replace(self, floor=self.floor * (1.0 + AT_THE_FLOOR))._floored(kept).collapsed
         return Update(kept, update.collapsed | held)
+
+    def gaussians(self, statistics: SufficientStats) -> SufficientStats:
+        """Statistics without those of the background, which come last, in the model's shape."""
+        parts = ("count", "first", "second", "reference")
+        rest = replace(statistics, **{name: getattr(statistics, name)[:-1] for name in parts})
+        if not self.model.shape.shared:
+            return rest
+        mean, scatter = rest.mean_and_scatter()  # the background's forms took the shared matrix apart
+        return replace(
+            rest, first=np.zeros_like(mean), second=scatter.sum(axis=0), reference=mean, shape=self.model.shape
+        )
+
+    def admit(self, mixture: Mixture) -> Mixture:
+        """A start with the background that the mixtures of this M-step have; itself where that is none."""
+        if self.background is None:
+            return mixture
+        weight = self.background.weight if mixture.background is None else mixture.background.weight
+        weights = mixture.proportions * (1.0 - weight)
+        return replace(mixture, weights=weights, background=replace(self.background, weight=weight))
 
     def penalty(self, mixture: Mixture) -> float:
         """What the objective of EM has beside the log likelihood: the prior's log density, up to a constant."""

@@ -33,6 +33,7 @@ MARKERS = "osD^vP*X<>pH"  # as many again, because colours repeat and prints are
 #: More components than this are numbered at their centres: a longer legend hides rows.
 LEGEND_LIMIT = 4
 
+NOISE_COLOR = "0.55"
 CURVE_POINTS = 512
 
 
@@ -175,6 +176,9 @@ class ClassificationDisplay:
             self.ax_.add_patch(self._ellipse(k, probability))
             if self.mixture.n_components > LEGEND_LIMIT:
                 self._number(k)
+        if self.mixture.background is not None:
+            own = self.rows[self.labels == -1]
+            self.ax_.scatter(own[:, first], own[:, second], s=8, color=NOISE_COLOR, marker="x", lw=0.8, label="noise")
         self.ax_.autoscale_view()
         self.ax_.set_xlabel(self.feature_names[first])
         self.ax_.set_ylabel(self.feature_names[second])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.shape import Array, Shape
+from mixtura.shape import FULL, Array, Shape
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -47,6 +47,20 @@ class QuadraticForms:
     def n_features(self) -> int:
         """D."""
         return self.center.shape[1]
+
+    def with_flat(self, const: float) -> QuadraticForms:
+        """These forms and a last one whose log density is the same everywhere: its whitener is zero.
+
+        A shared whitener becomes one a component, for the last has another.
+        """
+        shape = FULL if self.shape.shared else self.shape
+        whitener = self.shape.dense(self.whitener, *self.center.shape) if self.shape.shared else self.whitener
+        return QuadraticForms(
+            np.append(self.const, const),
+            np.concatenate([self.center, np.zeros((1, self.n_features))]),
+            np.concatenate([whitener, np.zeros((1, *whitener.shape[1:]))]),
+            shape,
+        )
 
     def error_bound(self) -> float:
         """Bound on the rounding error of a log density computed from uncentred squares.

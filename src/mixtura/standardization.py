@@ -34,10 +34,11 @@ class Standardization:
 
     @classmethod
     def of_mixture(cls, mixture: Mixture) -> Standardization:
-        """Coordinates in which the mixture as a whole has mean 0 and variance 1."""
-        mean = mixture.weights @ mixture.means
+        """Coordinates in which the mixture's components as a whole have mean 0 and variance 1."""
+        shares = mixture.weights if mixture.background is None else mixture.proportions
+        mean = shares @ mixture.means
         within = np.einsum("kii->ki", mixture.dense_covariances)
-        variance = mixture.weights @ (within + np.square(mixture.means - mean))
+        variance = shares @ (within + np.square(mixture.means - mean))
         return cls.of_moments(mean, variance, mixture.model.unit_free)
 
     @classmethod

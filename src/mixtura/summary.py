@@ -24,9 +24,11 @@ def summary_text(mixture: Mixture, facts: Sequence[tuple[str, str]], names: Sequ
     for k in range(mixture.n_components):
         moments = [f"{mixture.means[k, j]:.5g} ({deviations[k, j]:.3g})" for j in range(shown)]
         cells.append([str(k), f"{mixture.weights[k]:.4f}", *moments])
+    if mixture.background is not None:
+        cells.append(["noise", f"{mixture.noise_weight:.4f}", *([""] * shown)])
     widths = [max(len(row[j]) for row in cells) for j in range(len(cells[0]))]
     lines.append("")
-    lines += ["  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in cells]
+    lines += ["  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells]
     if shown < mixture.n_features:
         lines.append(f"({mixture.n_features - shown} more features not shown)")
     return "\n".join(lines)

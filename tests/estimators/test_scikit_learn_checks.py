@@ -15,6 +15,7 @@ VARIANTS = [
     GaussianMixture(n_components=2, engine="numpy"),
     GaussianMixture(n_components=2, equal_weights=True),
     GaussianMixture(n_components=2, prior="default"),
+    GaussianMixture(n_components=2, noise=True),
 ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from pytest import MonkeyPatch
 
 from mixtura import em, estep, mixture, quadratic, shape, source
+from mixtura.background import Background
 from mixtura.covariance import MODELS
 from mixtura.covariance.ellipsoidal import EEE
 from mixtura.covariance.spherical import VII
@@ -312,6 +313,20 @@ weights_not_held = changed(
     lambda update, self, sums, *_: replace(
         update, mixture=replace(update.mixture, weights=sums.count / sums.count.sum())
     ),
+)
+volume_without_units = replaced(Background, "affine", lambda self, scale, shift: self)
+background_weight_fixed = changed(
+    MStep,
+    "__call__",
+    lambda update, self, *_: replace(update, mixture=replace(update.mixture, background=self.background)),
+)
+noise_in_the_shared_scatter = changed(
+    MStep, "gaussians", lambda sums, self, every: replace(sums, second=every.scatter().sum(axis=0))
+)
+weights_without_background = changed(
+    MStep,
+    "__call__",
+    lambda update, *_: replace(update, mixture=replace(update.mixture, weights=update.mixture.proportions)),
 )
 prior_without_pull = changed(
     Prior, "posterior", lambda found, self, model, count, mean, scatter: (found[0], mean, found[2])

@@ -15,6 +15,7 @@ from typing import Any
 import laws
 import numpy as np
 import pytest
+from laws import test_background as background
 from laws import test_blocks_add as blocks
 from laws import test_covariance_models as models
 from laws import test_density as density
@@ -55,6 +56,8 @@ REPORTED = reported.test_log_likelihood_belongs_to_the_mixture
 LITTLE_LEFT = reported.test_convergence_means_that_little_is_left_to_gain
 NEVER_FALLS = objective.test_objective_never_falls
 PENALTY = priors.test_the_objective_is_penalised_and_never_falls
+NOISE_CLIMBS = background.test_the_likelihood_never_falls
+WITH_NOISE = background.test_plain_em_is_the_textbook_s
 NO_SLOWER = objective.test_acceleration_is_no_slower_where_em_crawls
 AMOUNT_OF_DATA = models.test_solve_does_not_depend_on_the_amount_of_data
 SIZES = {"sizes": (3, 3, 3)}
@@ -64,6 +67,7 @@ SAMPLED = {"criterion": "EII", "max_leaves": 60}
 PLAIN = {"accelerate": False}
 ACCELERATED = {"accelerate": True}
 TWO_STEPS = {"accelerate": False, "max_iter": 2}
+VVV = {"model": "VVV"}
 PULL = {"shrinkage": 5.0}
 VII = {"covariance_type": "VII"}
 EEE = {"covariance_type": "EEE"}
@@ -133,6 +137,11 @@ FAULTS = [
     Fault("the prior's rows are not counted", fault.prior_without_count, priors.test_the_m_step_maximises, PULL),
     Fault("the prior is forgotten by the objective", fault.prior_not_in_the_objective, PENALTY, ACCELERATED),
     Fault("a given prior stays in the data's units", fault.prior_in_data_units, priors.test_a_prior_given_in_full),
+    # the background
+    Fault("the volume keeps its units", fault.volume_without_units, background.test_the_volume_follows_the_units),
+    Fault("the background keeps its weight", fault.background_weight_fixed, WITH_NOISE, VVV),
+    Fault("noise counts as scatter", fault.noise_in_the_shared_scatter, WITH_NOISE, {"model": "EEE"}),
+    Fault("weights forget the background", fault.weights_without_background, NOISE_CLIMBS, PLAIN),
     # covariance models and the floor
     Fault("one parameter too many", fault.parameter_too_many, models.test_n_parameters_is_the_rank_of_solve),
     Fault("one parameter too few", fault.parameter_too_few, models.test_n_parameters_is_the_rank_of_solve),

@@ -146,6 +146,7 @@ def fit(
     ] = "full",
     equal_weights: Annotated[bool, typer.Option("--equal-weights", help="Hold the components' shares equal.")] = False,
     prior: Annotated[str, typer.Option(callback=_prior_name, help="none, or default: scaled to the data.")] = "none",
+    noise: Annotated[bool, typer.Option("--noise", help="Add a uniform background; its label is -1.")] = False,
     columns: Columns = None,
     weights: Weights = None,
     seed: Seed = None,
@@ -178,7 +179,7 @@ def fit(
     options = {
         "covariance_type": covariance, "equal_weights": equal_weights, "random_state": seed, "init_params": init,
         "n_init": n_init, "tol": tol, "max_iter": max_iter, "reg_covar": reg_covar, "n_threads": threads,
-        "prior": None if prior == "none" else prior,
+        "prior": None if prior == "none" else prior, "noise": noise,
     }  # fmt: skip
     table = read_table(data, _names(columns), weights)
     candidates = _fit_all(table, numbers, options)
@@ -237,7 +238,8 @@ def predict(
     if as_json:
         print_json({"labels": labels, **({"probabilities": chances} if probability else {})})
     if output is not None or not as_json:
-        shares = {f"probability_{k}": chances[:, k] for k in range(chances.shape[1])}
+        names = [*map(str, range(model.mixture_.n_components)), "noise"]
+        shares = {f"probability_{name}": column for name, column in zip(names, chances.T, strict=False)}
         write_table(_place(output), {"label": labels, **shares})
 
 
@@ -354,6 +356,7 @@ def _facts(model: Any) -> dict[str, Any]:
         "n_features": mixture.n_features,
         "covariance_type": mixture.covariance_type,
         "equal_weights": mixture.equal_weights,
+        "noise_weight": mixture.noise_weight,
         "n_parameters": mixture.n_parameters,
         "feature_names": _feature_names(model),
     }

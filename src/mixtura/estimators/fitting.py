@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from mixtura import search
 from mixtura.covariance import CovarianceModel
 from mixtura.em import EMOptions, Status, Trajectory
-from mixtura.engine import Engine, create_engine
+from mixtura.engine import create_engine
 from mixtura.estimators.base import ConstantFeatureWarning, check_random_state, raise_if_not_finite
+from mixtura.estimators.noise import NoiseStart, noise_start
 from mixtura.initialization import initializer
 from mixtura.initialization.given import responsibilities_from
 from mixtura.initialization.k_means import nearest
@@ -68,9 +69,17 @@ def fit_mixture(
     names = getattr(estimator, "feature_names_in_", None)
     standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
     options = EMOptions(float(estimator.tol), int(estimator.max_iter), estimator.algorithm != "em")
+    noise = noise_start(
+        estimator.noise, source, kept, standardization, mstep.model.unit_free, estimator.n_components, mstep.floor
+    )
+    if noise is not None:
+        standardization = noise.standardization
+        mstep = replace(mstep, background=noise.background)
     engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
-    mstep = replace(mstep, prior=_prior(estimator, engine, standardization, mstep.model.shape))
-    maker = _StartMaker(estimator, source, standardization, mstep, kept)
+    if estimator.prior is not None:
+        sound = source if noise is None else noise.clean
+        mstep = replace(mstep, prior=_prior(estimator, sound, standardization, mstep.model.shape))
+    maker = _StartMaker(estimator, source, standardization, mstep, kept, noise)
     starts = [standardization.forward(previous)] if previous is not None else maker.starts(options)
     best = search.best_of(engine, starts, mstep, options, on_pass)
     shift = standardization.log_jacobian
@@ -87,13 +96,12 @@ def fit_mixture(
     )
 
 
-def _prior(estimator: Any, engine: Engine, standardization: Standardization, shape: Shape) -> Prior | None:
-    """The prior that the estimator asks for, in standardised coordinates."""
-    if estimator.prior is None:
-        return None
+def _prior(estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape) -> Prior:
+    """The prior that the estimator asks for, in standardised coordinates; its scale is that of the source's rows."""
     n_features = standardization.shift.size
     nowhere = np.zeros((1, n_features))
     everything = QuadraticForms(np.zeros(1), nowhere, np.zeros(shape.array_shape(1, n_features)), shape)
+    engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
     statistics = engine.reduce([everything])[0]
     mean, scatter = statistics.mean_and_scatter()
     # a trace, where that is all there is, stands for that many equal variances
@@ -175,6 +183,7 @@ class _StartMaker:
     standardization: Standardization
     mstep: MStep
     kept: NDArray[np.bool_] | None
+    noise: NoiseStart | None = None
 
     def starts(self, options: EMOptions) -> list[Mixture]:
         """As many starts as the estimator asks for."""
@@ -215,13 +224,16 @@ class _StartMaker:
         return ArraySource(self.source.rows[chosen], None if weights is None else weights[chosen])
 
     def _sample(self, size: int, rng: np.random.RandomState) -> search.Sample:
-        subsample = self._subsample(size, rng)
+        subsample = self._subsample(size, rng) if self.noise is None else self.noise.sample(size)
         return search.canonical_sample(self.standardization.rows(subsample.rows), subsample.weights)
 
     def _all_rows(self) -> search.Sample:
         weights = self.source.weights
         rows = self.standardization.rows(self.source.rows)
-        return search.Sample(rows, np.ones(rows.shape[0]) if weights is None else weights)
+        weights = np.ones(rows.shape[0]) if weights is None else weights
+        if self.noise is not None and self.noise.noise is not None:
+            weights = np.where(self.noise.noise, 0.0, weights)
+        return search.Sample(rows, weights)
 
     def _from_partition(self, given: Any) -> Mixture:
         n_rows = self.source.n_rows if self.kept is None else self.kept.size
@@ -252,13 +264,13 @@ class _StartMaker:
         raw = self.standardization.backward(start)
         weights, means, covariances = raw.weights, raw.means, raw.covariances
         if estimator.weights_init is not None:
-            weights = self._given("weights_init", weights.shape)
+            weights = self._given("weights_init", weights.shape) * (1.0 - raw.noise_weight)
         if estimator.means_init is not None:
             means = self._given("means_init", means.shape)
         if estimator.precisions_init is not None:
             precisions = self._given("precisions_init", covariances.shape)
             covariances = shape.invert(precisions)
         mixture = Mixture.from_parameters(
-            weights, means, covariances, estimator.covariance_type, bool(estimator.equal_weights)
+            weights, means, covariances, estimator.covariance_type, bool(estimator.equal_weights), raw.background
         )
         return self.standardization.forward(mixture)

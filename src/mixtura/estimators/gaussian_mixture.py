@@ -56,6 +56,10 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         posteriori: components of few rows no longer collapse. "default" takes
         its scale from the data (Fraley and Raftery 2007). `bic` and the rest
         use the log likelihood there, without the prior.
+    noise : bool or array of shape (N,), default=False
+        Add a background, uniform over the data, to which outlying rows belong
+        rather than stretch a component; their label is -1. An array says which
+        rows may be noise to start from; True finds isolated ones.
     tol : float, default=1e-6
         EM stops when the mean log likelihood per row that is left to gain is
         estimated (by Aitken's rule) to be below this. 0: never before `max_iter`.
@@ -90,11 +94,12 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : array of shape (K,)
+        Their sum is 1, less the weight of the background where there is one.
     means_ : array of shape (K, D)
     covariances_, precisions_, precisions_cholesky_ : array
         (K, D, D), (D, D), (K, D) or (K,), by covariance type.
     mixture_ : Mixture
-        The fitted distribution.
+        The fitted distribution; ``mixture_.background`` is the noise component.
     converged_ : bool
     status_ : Status
         How EM ended.
@@ -127,6 +132,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         covariance_type: str = "full",
         equal_weights: bool = False,
         prior: Any = None,
+        noise: Any = False,
         tol: float = 1e-6,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
@@ -147,6 +153,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.covariance_type = covariance_type
         self.equal_weights = equal_weights
         self.prior = prior
+        self.noise = noise
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -297,11 +304,13 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         return self.fit(X, y, sample_weight=sample_weight).predict(X)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """Most probable component of each row: (N,)."""
-        return self._map(X, RowOutput.LABELS)
+        """Most probable component of each row: (N,); -1 for noise."""
+        labels = self._map(X, RowOutput.LABELS)
+        labels[labels == self.mixture_.n_components] = -1
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
-        """Posterior probability of each component for each row: (N, K)."""
+        """Posterior probability of each component for each row: (N, K); one column more, the last, for noise."""
         return self._map(X, RowOutput.RESPONSIBILITIES)
 
     def score_samples(self, X: Any) -> Array:
@@ -315,7 +324,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         return float(log_density.mean() if weights is None else weights @ log_density / weights.sum())
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
-        """Draw rows (n, D) and the component (n,) of each, grouped by component."""
+        """Draw rows (n, D) and the component (n,) of each, grouped by component; -1 for noise, at the end."""
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1; got {n_samples}")
@@ -356,6 +365,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ]
         if self.mixture_.equal_weights:
             facts.insert(2, ("weights", "held equal"))
+        if self.mixture_.background is not None:
+            facts.insert(2, ("noise", f"uniform over a volume of {np.exp(self.mixture_.background.log_volume):.4g}"))
         if self.prior is not None:
             facts.insert(2, ("prior", self.prior if isinstance(self.prior, str) else "given"))
         return summary_text(self.mixture_, facts, getattr(self, "feature_names_in_", None))

@@ -28,6 +28,8 @@ def check_parameters(estimator: Any) -> None:
         _check_integer("n_threads", estimator.n_threads, 1)
     covariance_model(estimator.covariance_type)
     _check_flag("equal_weights", estimator.equal_weights)
+    if not isinstance(estimator.noise, bool | np.bool_ | np.ndarray | list | tuple):
+        raise TypeError(f"noise must be True, False or an array; got {estimator.noise!r}")
     _check_prior(estimator.prior)
     _check_choice("algorithm", estimator.algorithm, ALGORITHMS)
     _check_choice("engine", estimator.engine, ENGINES)
