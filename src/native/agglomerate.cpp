@@ -52,6 +52,10 @@ class Groups {
       : d_(dimensions), criterion_(criterion), prior_(prior), weight_(weights, weights + count),
         mean_(rows, rows + count * dimensions), difference_(dimensions), matrix_(dimensions * dimensions) {
     if (criterion_ == Criterion::kSumOfSquares) return;
+    if (criterion_ == Criterion::kTrace) {
+      trace_.assign(count, prior_);
+      return;
+    }
     leaf_.assign(count, true);
     term_.resize(count);
     log_determinant_.assign(count, static_cast<double>(d_) * std::log(prior_));
@@ -69,12 +73,20 @@ class Groups {
       square += difference_[r] * difference_[r];
     }
     if (criterion_ == Criterion::kSumOfSquares) return lever * square;
+    if (criterion_ == Criterion::kTrace)
+      return trace_term(weight_[i] + weight_[l], trace_[i] + trace_[l] - prior_ + lever * square) -
+             trace_term(weight_[i], trace_[i]) - trace_term(weight_[l], trace_[l]);
     return term(weight_[i] + weight_[l], union_log_determinant(i, l, lever, square)) - term_[i] - term_[l];
   }
 
   void merge(std::int64_t i, std::int64_t j) {
     const double total = weight_[i] + weight_[j], lever = weight_[i] * weight_[j] / total;
     for (std::int64_t r = 0; r < d_; ++r) difference_[r] = mean_[i * d_ + r] - mean_[j * d_ + r];
+    if (criterion_ == Criterion::kTrace) {
+      double square = 0.0;
+      for (const double value : difference_) square += value * value;
+      trace_[i] += trace_[j] - prior_ + lever * square;
+    }
     if (criterion_ == Criterion::kDeterminant) {
       fill_union(i, j, lever);
       scatter_[i] = matrix_;
@@ -94,6 +106,8 @@ class Groups {
     const double total = weight + prior_;
     return total * (log_determinant - static_cast<double>(d_) * std::log(total));
   }
+
+  static double trace_term(double weight, double trace) { return weight * std::log(trace / weight); }
 
   // A row joins by a rank-one update of the determinant; two larger groups need a factorisation.
   double union_log_determinant(std::int64_t i, std::int64_t l, double lever, double square) {
@@ -126,7 +140,7 @@ class Groups {
   std::int64_t d_;
   Criterion criterion_;
   double prior_;
-  std::vector<double> weight_, mean_, term_, log_determinant_;
+  std::vector<double> weight_, mean_, term_, log_determinant_, trace_;
   std::vector<std::vector<double>> scatter_, factor_;  // of groups of two and more; scatter with the prior's
   std::vector<char> leaf_;
   std::vector<double> difference_, matrix_;
@@ -205,7 +219,7 @@ void agglomerate(const double* rows, const double* weights, std::int64_t count, 
                  Criterion criterion, double prior, std::int64_t* merges) {
   if (count < 2) return;
   Groups groups(rows, weights, count, dimensions, criterion, prior);
-  Pairs pairs(groups, count, criterion == Criterion::kDeterminant ? 1.0 : 0.0);
+  Pairs pairs(groups, count, criterion == Criterion::kSumOfSquares ? 0.0 : 1.0);
   for (std::int64_t step = 0; step + 1 < count; ++step) {
     std::int64_t* pair = merges + 2 * step;
     pairs.cheapest(&pair[0], &pair[1]);

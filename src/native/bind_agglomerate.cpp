@@ -15,7 +15,7 @@ using namespace mixtura::arrays;
 
 void agglomerate(DoubleMatrix rows, DoubleVector weights, int criterion, double prior, OutLabels merges) {
   const auto count = static_cast<std::int64_t>(rows.shape(0)), dimensions = static_cast<std::int64_t>(rows.shape(1));
-  require(criterion == 0 || criterion == 1, "criterion must be 0 (sum of squares) or 1 (determinant)");
+  require(criterion >= 0 && criterion <= 2, "criterion must be 0 (sum of squares), 1 (determinant) or 2 (trace)");
   require(count >= 1 && dimensions >= 1 && count < 1 << 20, "rows are none, empty or too many");
   require(static_cast<std::int64_t>(weights.shape(0)) == count, "one weight per row is needed");
   require(static_cast<std::int64_t>(merges.shape(0)) == count - 1 && merges.shape(1) == 2, "merges must be (n - 1, 2)");

@@ -24,7 +24,7 @@ def fitted(rows: Array, n_components: int, init_params: str, random_state: int =
         return GaussianMixture(n_components, init_params=init_params, random_state=random_state).fit(rows)
 
 
-@pytest.fixture(params=["hierarchical", "ward"])
+@pytest.fixture(params=["hierarchical", "hierarchical_vii", "ward"])
 def init_params(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -73,8 +73,8 @@ def test_one_row_and_wrong_names() -> None:
     assert tree.cut(2).tolist() == [0, 0, 0]
     with pytest.raises(ValueError, match="at least one group; got 0"):
         tree.cut(0)
-    with pytest.raises(ValueError, match="criterion must be one of EII, VVV; got 'VII'"):
-        build_tree(np.zeros((3, 2)), np.ones(3), "VII")
+    with pytest.raises(ValueError, match="criterion must be one of EII, VVV, VII; got 'EEE'"):
+        build_tree(np.zeros((3, 2)), np.ones(3), "EEE")
 
 
 def test_every_k_shares_the_tree(init_params: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ def literal_criterion(rows: Array, weights: Array, members: list[list[int]], cri
         scatter = (centred.T * weights[group]) @ centred
         if criterion == "EII":
             total += np.trace(scatter)
+        elif criterion == "VII":
+            total += mass * np.log((np.trace(scatter) + prior) / mass)
         else:
             mass += prior
             total += mass * np.linalg.slogdet((scatter + prior * np.eye(rows.shape[1])) / mass)[1]
@@ -118,9 +120,11 @@ def test_duplicates_are_weights(
     assert np.array_equal(np.repeat(weighted.cut(6), times), repeated.cut(6))
 
 
-def test_free_covariances_do_not_see_units(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("criterion", ["VVV", "VII"])
+def test_likelihoods_of_own_sizes_do_not_see_units(criterion: str, rng: np.random.Generator) -> None:
     rows, weights = smooth(rng, 120), rng.uniform(0.5, 2.0, 120)
-    straight, mapped = build_tree(rows, weights), build_tree(rows * [1e-3, 1.0, 1e3] + 5.0, weights)
+    straight = build_tree(rows, weights, criterion)
+    mapped = build_tree(rows * [1e-3, 1.0, 1e3] + 5.0, weights, criterion)
     for n_groups in (2, 3, 6, 12):
         assert same_partition(mapped.cut(n_groups), straight.cut(n_groups))
 

@@ -70,9 +70,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     max_iter : int, default=1000
     n_init : int, default=1
         Number of starts that are run to their end; the best is kept.
-    init_params : {"kmeans", "k-means++", "random", "random_from_data", "hierarchical", "ward"}, array or \
-            callable, default="kmeans"
-        "hierarchical" and "ward" cut a tree of merges, by free covariances or by
+    init_params : {"kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
+            "hierarchical_vii", "ward"}, array or callable, default="kmeans"
+        The last three cut a tree of merges, by free covariances, by balls or by
         sums of squares, and draw nothing: every start of theirs is the same.
         An array holds labels (N,) or responsibilities (N, K); a callable is
         called as ``f(X, n_components, random_state)`` and returns either.

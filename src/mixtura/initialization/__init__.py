@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mixtura.initialization.hierarchical import hierarchical as model_based
-from mixtura.initialization.hierarchical import ward
+from mixtura.initialization.hierarchical import hierarchical_vii, ward
 from mixtura.initialization.k_means import k_means, k_means_plus_plus, random_from_data
 from mixtura.initialization.random import random
 from mixtura.shape import Array
@@ -26,6 +26,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "random": random,
     "random_from_data": random_from_data,
     "hierarchical": model_based,
+    "hierarchical_vii": hierarchical_vii,
     "ward": ward,
 }
 

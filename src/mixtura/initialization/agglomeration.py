@@ -15,8 +15,8 @@ from mixtura.shape import Array
 
 __all__ = ["CRITERIA", "Groups", "agglomerate", "merges_of"]
 
-#: What a merge costs: the increase of the sum of squares (Ward), or of the determinant's logarithm.
-CRITERIA = ("EII", "VVV")
+#: What a merge costs: the increase of the squares (Ward), or of the logarithms of determinants or traces.
+CRITERIA = ("EII", "VVV", "VII")
 
 #: Costs this close, relative, count as equal, and the first rows are merged: tied rows (data are rounded) would
 #: otherwise be merged in an order that rounding decides.
@@ -76,6 +76,8 @@ class Groups:
 
     - ``EII``: ``trace(W)``, Ward's (1963), the classification likelihood's for
       balls of equal size;
+    - ``VII``: ``n log((trace(W) + p) / n)``, that for balls of their own size, with
+      Fraley's (1998) constant for groups of one row;
     - ``VVV``: ``(n + p) log|(W + p I) / (n + p)|``, the classification
       likelihood's for free covariances (Scott and Symons 1971; Murtagh and Raftery
       1984; Fraley 1998) where each group has p rows more than its own, of covariance I: the
@@ -92,24 +94,31 @@ class Groups:
     def __post_init__(self) -> None:
         n_rows, n_features = self.rows.shape
         self.weight, self.mean = self.weights.astype(np.float64), self.rows.astype(np.float64)
-        self._plain = self.criterion == "EII"
-        if not self._plain:
-            self._prior_scatter = self.prior * np.eye(n_features)
-            self.scatter = np.tile(self._prior_scatter, (n_rows, 1, 1))  # with the prior's, which a union has once
+        if self.criterion != "EII":
+            self._prior_scatter = self.prior * (np.eye(n_features) if self.criterion == "VVV" else np.ones(()))
+            # with the prior's, which a union has once
+            self.scatter = np.tile(self._prior_scatter, (n_rows, *[1] * self._prior_scatter.ndim))
             self.term = self._term(self.weight, self.scatter)
 
     def _term(self, weight: Array, scatter: Array) -> Array:
-        """The criterion's term of weights (...) and scatters (..., D, D) with the prior's."""
+        """The criterion's term of weights (...) and scatters, (..., D, D) or their traces, with the prior's."""
+        if self.criterion == "VII":
+            return np.asarray(weight * np.log(scatter / weight))
         total = weight + self.prior
         return np.asarray(total * (np.linalg.slogdet(scatter)[1] - scatter.shape[-1] * np.log(total)))
+
+    def _between(self, lever: Array, difference: Array) -> Array:
+        """Scatters between pairs of groups, or their traces, from differences (m, D) of the means."""
+        if self.criterion == "VVV":
+            return np.asarray(lever[:, None, None] * difference[:, :, None] * difference[:, None, :])
+        return np.asarray(lever * np.einsum("md,md->m", difference, difference))
 
     def costs(self, i: int, others: NDArray[np.intp]) -> Array:
         """What merging group i with each of the others (m,) adds to the criterion."""
         total = self.weight[others] + self.weight[i]
-        lever, difference = self.weight[others] * self.weight[i] / total, self.mean[i] - self.mean[others]
-        if self._plain:
-            return np.asarray(lever * np.einsum("md,md->m", difference, difference))
-        between = lever[:, None, None] * difference[:, :, None] * difference[:, None, :]
+        between = self._between(self.weight[others] * self.weight[i] / total, self.mean[i] - self.mean[others])
+        if self.criterion == "EII":
+            return between
         union = self.scatter[others] + (self.scatter[i] - self._prior_scatter) + between
         return np.asarray(self._term(total, union) - self.term[others] - self.term[i])
 
@@ -117,9 +126,9 @@ class Groups:
         """Group i becomes the union of i and j."""
         total = self.weight[i] + self.weight[j]
         difference = self.mean[i] - self.mean[j]
-        if not self._plain:
-            between = self.weight[i] * self.weight[j] / total * np.outer(difference, difference)
-            self.scatter[i] += self.scatter[j] - self._prior_scatter + between
+        if self.criterion != "EII":
+            lever = np.array([self.weight[i] * self.weight[j] / total])
+            self.scatter[i] += self.scatter[j] - self._prior_scatter + self._between(lever, difference[None])[0]
             self.term[i] = self._term(total, self.scatter[i])
         self.mean[i] -= self.weight[j] / total * difference
         self.weight[i] = total

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from mixtura.initialization.agglomeration import CRITERIA, merges_of
 from mixtura.shape import Array
 
-__all__ = ["Tree", "build_tree", "hierarchical", "ward"]
+__all__ = ["Tree", "build_tree", "hierarchical", "hierarchical_vii", "ward"]
 
 #: Rows that are merged: the costs of all pairs take 8 n^2 bytes, and the time grows with n^2 too.
 MAX_LEAVES = 2_000
@@ -87,11 +87,12 @@ def build_tree(rows: Array, weights: Array, criterion: str = "VVV") -> Tree:
     rows : array of shape (n, D)
         In standardised coordinates.
     weights : array of shape (n,)
-    criterion : {"VVV", "EII"}
-        "VVV" merges groups as free covariances describe them, whatever the units
-        of the features: the rows are standardised and half sphered first (mclust's
-        SVD; Scrucca and Raftery 2015). "EII" is Ward's method, unchanged by
-        rotations and a common scale.
+    criterion : {"VVV", "VII", "EII"}
+        "VVV" merges groups as free covariances describe them, "VII" as balls of
+        different sizes do, both whatever the units of the features: the rows are
+        standardised and half sphered first (mclust's SVD; Scrucca and Raftery
+        2015). "EII" is Ward's method, unchanged by rotations and a common scale;
+        of two rows a dimension or fewer, no other is used.
 
     Returns
     -------
@@ -123,10 +124,10 @@ def build_tree(rows: Array, weights: Array, criterion: str = "VVV") -> Tree:
     leaf = position.reshape(-1)
     mass: Array = np.bincount(leaf, weights=weights).astype(np.float64)
     points = distinct / max(np.abs(distinct).max(), np.finfo(np.float64).tiny)
-    if criterion == "VVV" and len(points) > ROWS_PER_DIMENSION * points.shape[1]:
-        points = _half_sphered(points, mass)
-    else:
+    if len(points) <= ROWS_PER_DIMENSION * points.shape[1]:
         criterion = "EII"
+    if criterion != "EII":
+        points = _half_sphered(points, mass)
     if len(points) > MAX_LEAVES:
         chosen, mass = _drawn(mass)
         leaf = cKDTree(points[chosen]).query(points)[1][leaf]
@@ -177,6 +178,11 @@ def _cut(rows: Array, weights: Array, n_components: int, criterion: str) -> Arra
 def hierarchical(rows: Array, weights: Array, n_components: int, rng: np.random.RandomState) -> Array:
     """The partition of agglomeration under free covariances (``VVV``); `rng` has no part in it."""
     return _cut(rows, weights, n_components, "VVV")
+
+
+def hierarchical_vii(rows: Array, weights: Array, n_components: int, rng: np.random.RandomState) -> Array:
+    """The partition of agglomeration as balls of different sizes (``VII``); `rng` has no part in it."""
+    return _cut(rows, weights, n_components, "VII")
 
 
 def ward(rows: Array, weights: Array, n_components: int, rng: np.random.RandomState) -> Array:
