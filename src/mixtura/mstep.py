@@ -77,18 +77,18 @@ class MStep:
     def __call__(self, statistics: SufficientStats, previous: Mixture | None = None) -> Update:
         """The mixture that maximises the expected log likelihood behind the statistics."""
         model, background = self.model, self.background
-        if background is not None and previous is not None and statistics.count.size > previous.n_components:
-            share = statistics.count[-1] / np.add.reduce(statistics.count)
-            statistics, background = self.gaussians(statistics), replace(background, weight=float(share))
         total = np.add.reduce(statistics.count)
+        if background is not None and previous is not None and statistics.count.size > previous.n_components:
+            share = min(float(statistics.count[-1] / total), 1.0 - NEGLIGIBLE_SHARE)  # the components keep something
+            statistics, background = self.gaussians(statistics), replace(background, weight=share)
         count = np.maximum(statistics.count, total * NEGLIGIBLE_SHARE)
+        weights = statistics.count / total if background is None else count / count.sum() * (1.0 - background.weight)
+        if self.equal_weights:
+            weights = np.full(count.size, (1.0 if background is None else 1.0 - background.weight) / count.size)
         mean, scatter = statistics.mean_and_scatter()
         if self.prior is not None:
             count, mean, scatter = self.prior.posterior(model, count, mean, scatter)
         covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
-        weights = np.full(count.size, 1.0 / count.size) if self.equal_weights else statistics.count / total
-        if background is not None:
-            weights *= 1.0 - background.weight
         mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights, background)
         update = self._floored(mixture)
         if previous is not None and update.collapsed.any():

@@ -146,6 +146,18 @@ def test_equal_weights_share_what_the_background_leaves(covariance_type: str, rn
     assert replace(mixture, background=None).n_parameters == mixture.n_parameters - 2
 
 
+def test_a_background_that_takes_every_row_leaves_sound_components(
+    covariance_type: str, rng: np.random.Generator
+) -> None:
+    mixture = with_background(rng, random_mixture(rng, covariance_type))
+    statistics = ORACLE(np.full((20, 3), 1e4)).reduce([mixture.forms])[0]
+    assert statistics.count[:-1].sum() == 0
+    found = MStep(covariance_type, background=mixture.background)(statistics, mixture).mixture
+    assert np.all(np.isfinite(found.covariances)) and np.all(np.isfinite(found.forms.const))
+    assert 0 < found.weights.sum() < 1e-9 and found.noise_weight < 1
+    np.testing.assert_allclose(found.proportions.sum(), 1.0)
+
+
 def test_draws_come_from_the_components_and_the_box(rng: np.random.Generator) -> None:
     mixture = with_background(rng, random_mixture(rng, "full"), weight=0.4)
     rows, components = mixture.rvs(40_000, random_state=rng)
