@@ -1,6 +1,6 @@
 """A covariance model to copy into src/mixtura/covariance/; then list it in MODELS.
 
-This one is EII: spheres of one size. A model never sees data: it is given the
+This one is EII, spheres of one size, which is there already. A model never sees data: it is given the
 weight of each component and the scatter about its mean, in the shape it names.
 """
 

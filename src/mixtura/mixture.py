@@ -35,10 +35,13 @@ class Mixture:
         Mixing proportions; with the background's weight, if there is one, their sum is 1.
     means : array of shape (K, D)
     covariances : array
-        In the compact shape of the covariance model: (K, D, D) for "full",
-        (D, D) for "tied", (K, D) for "diag", (K,) for "spherical".
+        In the compact shape of the covariance model: (K,) for "spherical", E,
+        V, EII, VII; (K, D) for "diag", EEI, VEI, EVI, VVI; (D, D) for "tied",
+        EEE; (K, D, D) for "full", VEE, EVE, VVE, EEV, VEV, EVV, VVV.
     covariance_type : str
-        Name of the covariance model.
+        Name of the covariance model. It gives the shape, and the number of
+        parameters; whether the covariances obey the model is not checked, as
+        those of a component at the floor of a fit need not.
     equal_weights : bool
         Whether all weights are equal by constraint, and so are no parameters.
     background : Background, optional
@@ -96,6 +99,7 @@ class Mixture:
     def _check(self) -> None:
         if self.means.ndim != 2 or self.means.size == 0:
             raise ValueError(f"means must have shape (K, D) with K, D >= 1; got {self.means.shape}")
+        self.model.n_parameters(*self.means.shape)  # raises where the model is not for that many features
         expected = {
             "weights": (self.n_components,),
             "covariances": self.shape.array_shape(*self.means.shape),

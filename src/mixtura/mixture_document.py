@@ -34,13 +34,15 @@ def mixture_in(section: Any) -> Mixture:
     """A checked mixture with exactly the numbers of the file: weights are not normalised again."""
     section = mapping(section, "mixture", KEYS, OPTIONAL_KEYS)
     name = text(section["covariance_type"], "mixture.covariance_type")
-    try:
-        shape = covariance_model(name).shape
-    except ValueError as error:
-        raise Refused("mixture.covariance_type", shorten(str(error), 200)) from None
     n_components = len(listing(section["weights"], "mixture.weights"))
     rows = listing(section["means"], "mixture.means")
     n_features = len(listing(rows[0], "mixture.means[0]"))
+    try:
+        model = covariance_model(name)
+        model.n_parameters(n_components, n_features)  # raises where the model is not for that many features
+    except ValueError as error:
+        raise Refused("mixture.covariance_type", shorten(str(error), 200)) from None
+    shape = model.shape
     mixture = Mixture(
         array(section["weights"], (n_components,), "mixture.weights"),
         array(rows, (n_components, n_features), "mixture.means"),

@@ -99,7 +99,7 @@ class MStep:
         """The update, or the previous covariances in it where they explain the scatter better."""
         kept = replace(update.mixture, covariances=self._floored(previous).mixture.covariances)
         before, after = _explained(kept, count, scatter), _explained(update.mixture, count, scatter)
-        if after >= before - ROUNDING * (1.0 + abs(before)):
+        if not after < before - ROUNDING * (1.0 + abs(before)):
             return update
         held = replace(self, floor=self.floor * (1.0 + AT_THE_FLOOR))._floored(kept).collapsed
         return Update(kept, update.collapsed | held)
@@ -150,7 +150,14 @@ class MStep:
 
 
 def _explained(mixture: Mixture, count: Array, scatter: Array) -> float:
-    """What depends on the covariances in the expected log likelihood: -1/2 sum_k [n_k log |S_k| + tr(S_k^-1 W_k)]."""
-    shape, whitener = mixture.shape, mixture.whitener
+    """What depends on the covariances in the expected log likelihood: -1/2 sum_k [n_k log |S_k| + tr(S_k^-1 W_k)].
+
+    NaN where one is singular to rounding, as it may be where the floor is zero.
+    """
+    shape = mixture.shape
+    try:
+        whitener = mixture.whitener
+    except np.linalg.LinAlgError:
+        return np.nan
     determinants = np.sum(count * shape.log_determinant(whitener, mixture.n_features))
     return float(determinants - 0.5 * np.vdot(shape.precision(whitener), scatter))

@@ -68,16 +68,19 @@ class QuadraticForms:
         Expanding the square loses about ``eps * D * ||x||^2 * ||P_k||``; rows
         that matter to component k have ``||x||^2`` about ``||center_k||^2 + D``
         in standardised coordinates, and ``||whitener_k||_F^2`` bounds the
-        precision's norm. A fit uses the expanded form only while this is small.
+        precision's norm. What the sum of that and of the constant loses by
+        itself comes to it. A fit uses the expanded form only while this is small.
         """
         reach = np.einsum("kd,kd->k", self.center, self.center) + self.n_features
         norms = self.shape.squared_norm(self.whitener, self.n_features)
-        return float(EPSILON * self.n_features * np.max(reach * norms))
+        const = np.where(np.isfinite(self.const), np.abs(self.const), 0.0)
+        return float(EPSILON * np.max((self.n_features + 1) * reach * norms + const))
 
     def errs_less_than(self, tolerance: float) -> bool:
         """Whether `error_bound` is at most the tolerance; tries a looser bound first that costs two dot products."""
         reach = np.vdot(self.center, self.center) + self.n_features
-        loose = EPSILON * self.n_features * reach * np.vdot(self.whitener, self.whitener)
+        precision = np.vdot(self.whitener, self.whitener)
+        loose = EPSILON * ((self.n_features + 1) * reach * precision + float(np.abs(self.const).max()))
         return bool(loose <= tolerance) or self.error_bound() <= tolerance
 
 

@@ -23,6 +23,7 @@ from laws import test_eigenvalue_floor as floors
 from laws import test_engines_agree as engines
 from laws import test_equal_weights as equal
 from laws import test_equivariance as equivariance
+from laws import test_models_related as related
 from laws import test_objective_never_falls as objective
 from laws import test_priors as priors
 from laws import test_reported_objective as reported
@@ -35,6 +36,7 @@ from laws import test_trees as trees
 from laws import test_weights as weights
 from laws.problems import ENGINES, NATIVE_LAWS, ORACLE
 
+from faults import covariance_injections as wrong_model
 from faults import injections as fault
 from faults.injections import Inject
 from mixtura.engine import native_available
@@ -72,6 +74,11 @@ VVV = {"model": "VVV"}
 PULL = {"shrinkage": 5.0}
 VII = {"covariance_type": "VII"}
 EEE = {"covariance_type": "EEE"}
+VEE = {"covariance_type": "VEE"}
+IN_THE_PLANE = related.test_no_member_of_the_plane_fits_better
+LARGER = related.test_a_larger_model_fits_better
+MAPS = related.test_models_keep_the_maps_they_allow
+FALLS_WITH_FLOOR = {"covariance_type": "VEE", "accelerate": False}
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,18 @@ FAULTS = [
     Fault("balls forget the dimension", fault.balls_without_dimension, models.test_members_solve_to_themselves, VII),
     Fault("tied by the first count", fault.tied_by_the_first_count, models.test_members_solve_to_themselves, EEE),
     Fault("covariances grow with the data", fault.covariances_of_more_data, AMOUNT_OF_DATA),
+    Fault(
+        "wrong power of the determinant",
+        wrong_model.wrong_power_of_the_determinant,
+        models.test_members_solve_to_themselves,
+        {"covariance_type": "EVV"},
+    ),
+    Fault("volumes stay where they start", wrong_model.volumes_never_move, IN_THE_PLANE, VEE),
+    Fault("axes stay where they start", wrong_model.orientation_never_moves, IN_THE_PLANE, {"covariance_type": "VVE"}),
+    Fault("EVE solved as VVE", wrong_model.volumes_not_shared, IN_THE_PLANE, {"covariance_type": "EVE"}),
+    Fault("VEV solved as EEV", wrong_model.volumes_shared, LARGER, {"small": "VEI", "large": "VEV"}),
+    Fault("a model said to depend on units", wrong_model.said_to_depend_on_units, MAPS, VEE),
+    Fault("worse covariances at the floor", wrong_model.worse_covariances_kept, NEVER_FALLS, FALLS_WITH_FLOOR),
     Fault("collapsed components not floored", fault.no_floor, floors.test_a_component_on_one_row_stands_at_the_floor),
     Fault("the floor is added instead", fault.floor_added_to_the_diagonal, floors.test_sound_components_are_left_alone),
     # trees

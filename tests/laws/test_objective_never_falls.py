@@ -54,12 +54,12 @@ def assert_never_falls(history: Array, problem: Problem) -> None:
 
 @pytest.mark.parametrize("accelerate", [False, True], ids=["plain", "accelerated"])
 def test_objective_never_falls(
-    covariance_type: str, engine: Engines, rng: np.random.Generator, accelerate: bool
+    covariance_type: str, loop_engine: Engines, rng: np.random.Generator, accelerate: bool
 ) -> None:
     for problem in problems(rng, covariance_type):
         starts = [random_start(rng, problem.rows, covariance_type, problem.n_components) for _ in range(2)]
         options = {"floor": FLOOR, "tol": 0, "max_iter": 40, "accelerate": accelerate}
-        for fit in fit_all(engine, problem.rows, starts, problem.weights, **options):
+        for fit in fit_all(loop_engine, problem.rows, starts, problem.weights, **options):
             history = np.array(fit.trajectory.history)
             assert len(history) == 41
             assert np.all(np.isfinite(history)), problem.name

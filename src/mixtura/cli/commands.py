@@ -142,7 +142,7 @@ def fit(
     data: Data,
     components: Components,
     covariance: Annotated[
-        str, typer.Option(callback=_covariance_name, help="full, tied, diag, spherical, or mclust's name.")
+        str, typer.Option(callback=_covariance_name, help="full, tied, diag, spherical, or mclust's: EII to VVV, E, V.")
     ] = "full",
     equal_weights: Annotated[bool, typer.Option("--equal-weights", help="Hold the components' shares equal.")] = False,
     prior: Annotated[str, typer.Option(callback=_prior_name, help="none, or default: scaled to the data.")] = "none",

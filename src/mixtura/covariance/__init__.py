@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from mixtura.covariance.diagonal import EEI, EVI, VEI, VVI
 from mixtura.covariance.ellipsoidal import EEE, EVV, VEE, VVV
-from mixtura.covariance.model import CovarianceModel
+from mixtura.covariance.model import CovarianceModel, nearest_member
 from mixtura.covariance.oriented import EEV, EVE, VEV, VVE
 from mixtura.covariance.spherical import EII, VII, E, V
 
-__all__ = ["ALIASES", "MODELS", "UNIVARIATE", "CovarianceModel", "covariance_model", "model_names"]
+__all__ = ["ALIASES", "MODELS", "UNIVARIATE", "CovarianceModel", "covariance_model", "model_names", "nearest_member"]
 
 _ALL: tuple[CovarianceModel, ...] = (
     EII(), VII(), EEI(), VEI(), EVI(), VVI(), EEE(), VEE(), EVE(), VVE(), EEV(), VEV(), EVV(), VVV(), E(), V(),

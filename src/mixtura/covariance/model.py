@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mixtura.shape import Array, Shape
+import numpy as np
 
-__all__ = ["CovarianceModel", "Decomposed"]
+from mixtura.shape import SPHERICAL, TIED, Array, Shape
+
+__all__ = ["CovarianceModel", "Decomposed", "nearest_member"]
+
+#: The weight of a component, of one, below which it has no say in what the components share.
+SMALLEST_SHARE = 1e-14
 
 
 class CovarianceModel(Protocol):
@@ -69,3 +74,25 @@ class Decomposed:
         sizes = (1, n_features - 1, n_features * (n_features - 1) // 2)
         copies = {"E": 1, "V": n_components, "I": 0}
         return sum(copies[letter] * size for letter, size in zip(self.name, sizes, strict=True))
+
+
+def nearest_member(model: CovarianceModel, weights: Array, covariances: Array, n_features: int) -> Array:
+    """The covariances of a model that best explain data of given ones; themselves, to rounding, where they are of it.
+
+    Parameters
+    ----------
+    model : CovarianceModel
+    weights : array of shape (K,)
+    covariances : array of ``model.shape.array_shape(K, D)``
+        Positive definite.
+    n_features : int
+        D.
+    """
+    count = np.maximum(weights, SMALLEST_SHARE)
+    if model.shape is TIED:
+        scatter = covariances * count.sum()
+    else:
+        scatter = covariances * count.reshape((-1,) + (1,) * (covariances.ndim - 1))
+    if model.shape is SPHERICAL:
+        scatter = scatter * n_features
+    return model.solve(count, scatter, n_features, covariances)

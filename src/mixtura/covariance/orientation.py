@@ -70,7 +70,9 @@ def common_orientation(objective: Objective, count: Array, covariances: Array, p
     if n_features == 1 or not active.any():
         return identity
     share = count[active] / count[active].sum()
-    ridged = covariances[active] + np.multiply.outer(RIDGE * sizes[active], identity)
+    # relative to the largest, so that squares of variances do not leave float64
+    relative = covariances[active] / sizes.max()
+    ridged = relative + np.multiply.outer(RIDGE * sizes[active] / sizes.max(), identity)
     start = _axes(ridged if previous is None else previous)
     return _conjugate_gradients(objective, share, ridged, start)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura import search
-from mixtura.covariance import CovarianceModel
+from mixtura.covariance import CovarianceModel, nearest_member
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine import create_engine
 from mixtura.estimators.base import ConstantFeatureWarning, check_random_state, raise_if_not_finite
@@ -269,7 +269,7 @@ class _StartMaker:
             means = self._given("means_init", means.shape)
         if estimator.precisions_init is not None:
             precisions = self._given("precisions_init", covariances.shape)
-            covariances = shape.invert(precisions)
+            covariances = nearest_member(self.mstep.model, weights, shape.invert(precisions), means.shape[1])
         mixture = Mixture.from_parameters(
             weights, means, covariances, estimator.covariance_type, bool(estimator.equal_weights), raw.background
         )

@@ -48,7 +48,12 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_components : int, default=1
-    covariance_type : {"full", "tied", "diag", "spherical"} or mclust's name, default="full"
+    covariance_type : str, default="full"
+        "full", "tied", "diag", "spherical", or a model by mclust's name, whose
+        letters say whether volume, shape and orientation of the components are
+        Equal, Variable, or those of the Identity: EII VII (spherical) EEI VEI
+        EVI VVI (diag) EEE (tied) VEE EVE VVE EEV VEV EVV VVV (full); E or V
+        for data with one feature.
     equal_weights : bool, default=False
         Hold all mixing proportions at 1/K; they then count as no parameters.
     prior : None, "default" or ConjugatePrior, default=None
