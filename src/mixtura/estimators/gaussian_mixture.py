@@ -64,7 +64,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     noise : bool or array of shape (N,), default=False
         Add a background, uniform over the data, to which outlying rows belong
         rather than stretch a component; their label is -1. An array says which
-        rows may be noise to start from; True finds isolated ones.
+        rows may be noise to start from; True finds rows whose neighbours are far
+        (after Byers and Raftery 1998). EM then decides. `reg_covar` and a
+        default prior are relative to the rows that are not in that guess.
     tol : float, default=1e-6
         EM stops when the mean log likelihood per row that is left to gain is
         estimated (by Aitken's rule) to be below this. 0: never before `max_iter`.
