@@ -138,12 +138,24 @@ def test_the_box_may_lie_along_the_principal_axes() -> None:
 def test_isolated_rows_are_those_far_from_others() -> None:
     rng = np.random.default_rng(SEED)
     rows = np.concatenate([rng.standard_normal((300, 2)), [[30.0, 0.0], [0.0, -40.0]]])
-    found = isolated(rows, np.ones(302))
+    volume = np.log(70.0**2)
+    found = isolated(rows, np.ones(302), volume)
     assert found[-2:].all() and found[:300].mean() < 0.15
     heavy = np.ones(302)
     heavy[-1] = 20.0  # twenty rows at one place are not alone
-    assert isolated(rows, heavy)[-2:].tolist() == [True, False]
-    assert not isolated(np.zeros((50, 2)), np.ones(50)).any() and not isolated(rows[:4], np.ones(4)).any()
+    assert isolated(rows, heavy, volume)[-2:].tolist() == [True, False]
+    assert not isolated(np.zeros((50, 2)), np.ones(50), volume).any()
+    assert not isolated(rows[:1], np.ones(1), volume).any()
+
+
+def test_a_wide_component_is_no_noise() -> None:
+    """Its rows lie further apart than most, though not as far as evenly spread ones."""
+    rng = np.random.default_rng(SEED)
+    tight, wide = 0.3 * rng.standard_normal((1600, 2)), 3.0 * rng.standard_normal((200, 2)) + [20.0, 0.0]
+    rows = np.concatenate([tight, wide, rng.uniform(-40, 40, (200, 2))])
+    model = GaussianMixture(2, noise=True, random_state=0).fit(rows)
+    assert np.sort(model.weights_) == pytest.approx([0.1, 0.8], abs=0.03)
+    assert model.mixture_.noise_weight == pytest.approx(0.1, abs=0.03)
 
 
 def test_noise_can_be_saved_and_goes_on_from_where_it_was(tmp_path: Any) -> None:

@@ -90,7 +90,8 @@ def noise_start(
         if source.n_rows - int(guess.sum()) < n_components:
             raise ValueError(f"noise leaves {source.n_rows - int(guess.sum())} rows for {n_components} components")
     else:
-        pool, guess = thin, isolated(rows, weights)
+        volume = bounding_box(rows, weights, LEAST_WEIGHT, 0.0).log_volume
+        pool, guess = thin, isolated(rows, weights, volume)
         if np.unique(rows[~guess], axis=0).shape[0] < n_components:
             guess = np.zeros_like(guess)
     share = float(_weights(pool)[guess].sum() / pool.total_weight)

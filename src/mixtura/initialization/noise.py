@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.special import gammaln
 
 from mixtura.background import Background
 from mixtura.shape import Array
@@ -72,11 +73,14 @@ def _limits(values: Array, weights: Array) -> tuple[float, float]:
     return max(ordered[0], low - margin), min(ordered[-1], high + margin)
 
 
-def isolated(rows: Array, weights: Array) -> NDArray[np.bool_]:
+def isolated(rows: Array, weights: Array, log_volume: float) -> NDArray[np.bool_]:
     """Rows (n, D) with weights (n,) whose neighbours are unusually far away: (n,).
 
     A crude form of Byers and Raftery (1998), where rows of noise have the larger
     distances to their k-th neighbour; a row of weight two is two neighbours.
+    Distances count as large where few rows have such, and only where they would
+    be large if all rows were spread over a volume of which the logarithm is
+    given: rows of a wide component lie closer than that.
     """
     none = np.zeros(rows.shape[0], dtype=bool)
     n_asked = min(NEIGHBOUR + 1, rows.shape[0])  # a row is its own first neighbour
@@ -92,7 +96,14 @@ def isolated(rows: Array, weights: Array) -> NDArray[np.bool_]:
     middle = _quantile(log_distance, weights, 0.5)
     spread = NORMAL_MAD * _quantile(np.abs(log_distance - middle), weights, 0.5)
     least = _quantile(log_distance, weights, 1.0 - MOST_NOISE)
-    return log_distance > max(middle + ISOLATED * spread, least)
+    even = _even_log_distance(rows.shape[1], float(weights.sum()), log_volume)
+    return log_distance > max(middle + ISOLATED * spread, least, even)
+
+
+def _even_log_distance(n_features: int, total_weight: float, log_volume: float) -> float:
+    """Radius, in logarithms, of a ball that holds that many neighbours where all rows are evenly spread."""
+    log_unit_ball = 0.5 * n_features * np.log(np.pi) - gammaln(0.5 * n_features + 1.0)
+    return float((np.log(NEIGHBOUR / total_weight) + log_volume - log_unit_ball) / n_features)
 
 
 def _quantile(values: Array, weights: Array, share: float) -> float:
