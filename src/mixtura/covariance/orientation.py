@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -64,11 +65,11 @@ def common_orientation(objective: Objective, count: Array, covariances: Array, p
         The last solution, in whose orientation the search starts.
     """
     n_features = covariances.shape[-1]
-    identity = np.eye(n_features)
+    identity = _identity(n_features)
     sizes = np.trace(covariances, axis1=1, axis2=2) / n_features
     active = sizes > NO_SPREAD * sizes.max()
     if n_features == 1 or not active.any():
-        return identity
+        return identity.copy()
     share = count[active] / count[active].sum()
     # relative to the largest, so that squares of variances do not leave float64
     relative = covariances[active] / sizes.max()
@@ -103,11 +104,12 @@ class _Point:
     def gradient(self) -> tuple[Array, Array]:
         """Antisymmetric derivatives (D, D) by the angle of the rotation in each plane, and positive curvatures."""
         scaled = self.pull[:, None] / self.variances
-        slopes = np.einsum("kj,kjl->jl", scaled, self.rotated)
-        turns = np.einsum("kj,kjl->jl", scaled / self.variances, np.square(self.rotated))
+        weighted = scaled[:, :, None] * self.rotated
+        slopes = np.add.reduce(weighted)
+        turns = np.add.reduce(weighted * (self.rotated / self.variances[:, :, None]))
         ratios = scaled.T @ self.variances
         curvatures = np.abs(2 * (ratios + ratios.T) - 4 * np.add.reduce(self.pull) - 4 * (turns + turns.T))
-        np.fill_diagonal(curvatures, 0.0)
+        curvatures.flat[:: len(curvatures) + 1] = 0.0
         floor = max(SMALLEST_CURVATURE * float(curvatures.max()), np.finfo(np.float64).tiny)
         return 2 * (slopes - slopes.T), np.maximum(curvatures, floor)
 
@@ -150,6 +152,11 @@ def _conjugate_gradients(objective: Objective, share: Array, covariances: Array,
     return here.vectors
 
 
+@lru_cache(maxsize=8)
+def _identity(size: int) -> Array:
+    return np.eye(size)
+
+
 def _line_search(
     objective: Objective,
     share: Array,
@@ -165,7 +172,7 @@ def _line_search(
     slope = 0.5 * float(np.vdot(gradient, direction))
     step = -slope / curvature if curvature > 0 else 1.0
     step = min(step, LARGEST_ANGLE / angle)
-    identity = np.eye(len(rotation))
+    identity = _identity(len(rotation))
     for _ in range(SHORTENINGS):
         half = 0.5 * step * rotation
         turned = here.vectors @ np.linalg.solve(identity - half, identity + half)  # Cayley's rotation

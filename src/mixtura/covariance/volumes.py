@@ -151,7 +151,8 @@ def _newton(share: Array, level: Array, n_features: int, spread: Callable[[Array
     # The objective does not change along (1, ..., 1), so that direction gets a curvature of its own.
     pinned = np.multiply.outer(share, share)
     for _ in range(VOLUME_STEPS):
-        curvature = np.diag(here.traces * (1.0 + RIDGE)) - here.products + pinned
+        curvature = pinned - here.products
+        curvature.flat[:: share.size + 1] += here.traces * (1.0 + RIDGE)
         step = np.linalg.solve(curvature, here.traces - target)
         step *= min(1.0, LARGEST_VOLUME_STEP / max(float(np.abs(step).max()), LARGEST_VOLUME_STEP))
         there = spread(level + step)
