@@ -20,7 +20,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 # What each part may import of the rest, by first name below `mixtura`. A part may import itself.
 VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
 FIT = VALUES | {"source", "standardization", "estep", "prior", "mstep", "engine", "em", "acceleration"}
-SEARCH = FIT | {"climb", "initialization", "search"}
+SEARCH = FIT | {"climb", "initialization", "moves", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
     "shape": set(),
     "quadratic": {"shape"},
@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "em": VALUES | {"mstep", "acceleration", "engine"},
     "climb": FIT | {"_native"},
     "initialization": VALUES | {"mstep", "estep", "_native"},
+    "moves": VALUES | {"engine"},
     "search": SEARCH,
     "selection": SEARCH | {"covariance"},
     "summary": VALUES | {"em"},

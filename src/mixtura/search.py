@@ -1,50 +1,103 @@
 """Search: from the data to the mixture that a full EM run ends at.
 
-The policy, in order. Starts are made on a subsample of distinct rows in a
-canonical order, so that they do not depend on the order of the rows and treat
-a row of weight two as two rows. Where the data are much larger than the
-subsample, several short runs are made there for each start, all in the same
-passes, and the best goes on there to its optimum: a pass over the subsample costs
-a small fraction of one over the data, and leaves few of those to do.
+The policy of ``n_init="auto"``, in order:
+
+1. many short runs from k-means++ seeds, side by side, on a subsample;
+2. the best few of them to their optima;
+3. moves: one component merged into another and one split elsewhere, which EM
+   itself never does (Ueda et al. 2000). Splits and merges are scored one by
+   one with short runs; the pairs that promise most are run on, and accepted on
+   measured log likelihood only. When the few best pairs fail, every component's
+   best pair is tried before the optimum is believed.
+
+Starts come from distinct rows in a canonical order, so that they do not depend
+on the order of the rows and treat a row of weight two as two rows. Small data
+are searched as they are, large ones on a subsample, whose optimum the data's
+own run then starts from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mixtura import moves
+from mixtura.background import Background
 from mixtura.climb import run
 from mixtura.em import EMOptions, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.estep import statistics_of_partition
 from mixtura.initialization import Initializer
+from mixtura.initialization.k_means import many_seeds
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.shape import Array
+from mixtura.suffstats import SufficientStats
 
-__all__ = ["Sample", "best_of", "canonical_sample", "partition_start", "warm_up"]
+__all__ = [
+    "Sample",
+    "Search",
+    "SearchReport",
+    "best_of",
+    "canonical_sample",
+    "merit",
+    "partition_start",
+    "random_starts",
+    "seeded_starts",
+]
 
 #: Rows from which starts are made, in all and per component: k-means on more costs more than it improves.
 START_ROWS = 4_000
 START_ROWS_PER_COMPONENT = 50
 
-#: Rows of the subsample on which EM runs before the data: this many, or this many per free parameter.
-WARM_UP_ROWS = 20_000
-WARM_UP_ROWS_PER_PARAMETER = 30
+#: Short runs look at this many rows, or this many per free parameter: enough to tell poor starts from good ones.
+COARSE_ROWS = 2_000
+COARSE_ROWS_PER_PARAMETER = 4
 
-#: The warm-up pays only where the data are several times larger than its subsample.
-WARM_UP_RATIO = 4
+#: Optima are compared on this many rows, or this many per free parameter; on all rows where there are few more.
+FINE_ROWS = 20_000
+FINE_ROWS_PER_PARAMETER = 30
 
-#: On the subsample, each start is the best of this many short runs: a run that sets out for a poor optimum shows
-#: it in a few dozen iterations, and costs more passes over the data than all short runs together.
-SHORT_RUNS = 8
-SHORT_ITERATIONS = 30
+#: A subsample pays only where the data are several times larger.
+SUBSAMPLE_RATIO = 2
 
-#: The warm-up stops at this gap per row: sampling moves the optimum by more.
-WARM_UP_TOL = 1e-5
-WARM_UP_ITERATIONS = 200
+#: Short runs, and their iterations: a run that sets out for a poor optimum mostly shows it in this many.
+STARTS = 12
+SHORT_ITERATIONS = 8
+
+#: Short runs that are run on to their optimum.
+SURVIVORS = 3
+
+#: Iterations in which a split shows most of its gain; what a merge loses shows sooner.
+SPLIT_ITERATIONS = 8
+MERGE_ITERATIONS = 4
+
+#: Pairs of a split and a merge that are tried first, and how long before the best of them go on to their optimum.
+NARROW = 6
+MOVE_ITERATIONS = 12
+MOVE_SURVIVORS = 2
+
+#: A pair is not worth a run if the merge loses this many times what the split gains: on the problems of
+#: benchmarks/search.py refinement after a move never made up for more.
+HOPELESS = 6.0
+
+#: An optimum is known to this many nats per row while searching; sampling moves it by more on all but small data.
+SETTLED = 1e-5
+SETTLE_ITERATIONS = 300
+
+#: A move is accepted, and two optima are distinct, from this difference per row on.
+DISTINCT = 2e-5
+
+#: Rounds of moves: each accepted one gains at least DISTINCT, so this only bounds the time.
+ROUNDS = 20
+
+#: A component at the floor is degenerate if it would fall below this share of it.
+THIN = 0.1
+
+#: Moves need dense second moments of every component; with more features they are not tried.
+MOVE_FEATURES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,31 +135,60 @@ def random_starts(
     ]
 
 
-def warm_up_rows(n_rows: int, n_parameters: int) -> int | None:
-    """Size of the subsample on which EM should run first; None where the data are too small for that to pay."""
-    wanted = max(WARM_UP_ROWS, WARM_UP_ROWS_PER_PARAMETER * n_parameters)
-    return wanted if wanted * WARM_UP_RATIO <= n_rows else None
+def seeded_starts(
+    sample: Sample, n_components: int, n_starts: int, mstep: MStep, rng: np.random.RandomState
+) -> list[Mixture]:
+    """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
+    centers, spread = many_seeds(sample.rows, sample.weights, n_components, n_starts, rng)
+    n_features = sample.rows.shape[1]
+    shape, total = mstep.model.shape, float(sample.weights.sum())
+    count = np.full(n_components, total / n_components)
+    ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
+    reference = np.zeros((n_components, n_features))
+    starts = []
+    for center, width in zip(centers, spread, strict=True):
+        first = center * count[:, None]
+        second = shape.outer(first, center) + ball * (count[0] * max(width / n_features, mstep.floor))
+        starts.append(mstep(SufficientStats(count, first, second, reference, 0.0, total, shape)).mixture)
+    return starts
 
 
-def warm_up(engine: Engine, starts: Sequence[Mixture], n_kept: int, mstep: MStep, options: EMOptions) -> list[Mixture]:
-    """Where EM on a subsample's engine leads the most promising of the starts, best first."""
-    quick = replace(options, tol=max(options.tol, WARM_UP_TOL), max_iter=SHORT_ITERATIONS)
-    short = [Trajectory(start, mstep, quick) for start in starts]
-    run(engine, short)
-    survivors = sorted(short, key=merit, reverse=True)[:n_kept]
-    longer = replace(quick, max_iter=WARM_UP_ITERATIONS)
-    trajectories = [Trajectory(one.mixture, mstep, longer) for one in survivors]
-    run(engine, trajectories)
-    return [one.mixture for one in sorted(trajectories, key=merit, reverse=True)]
+def coarse_rows(n_rows: int, n_parameters: int) -> int:
+    """Rows on which short runs are made."""
+    return _subsampled(n_rows, max(COARSE_ROWS, COARSE_ROWS_PER_PARAMETER * n_parameters))
+
+
+def fine_rows(n_rows: int, n_parameters: int) -> int:
+    """Rows on which optima are compared."""
+    return _subsampled(n_rows, max(FINE_ROWS, FINE_ROWS_PER_PARAMETER * n_parameters))
+
+
+def _subsampled(n_rows: int, wanted: int) -> int:
+    """As many as are wanted, or all where there are not several times as many."""
+    return wanted if wanted * SUBSAMPLE_RATIO <= n_rows else n_rows
 
 
 def merit(trajectory: Trajectory) -> tuple[bool, float]:
-    """What makes one run better than another: first no component at the floor, then the log likelihood.
+    """What makes one run better than another: first no degenerate component, then the log likelihood.
 
-    With a component at the floor, the likelihood says where the floor stands,
-    not how well the mixture fits.
+    With a degenerate component, the likelihood says where the floor stands, not
+    how well the mixture fits.
     """
-    return (not trajectory.collapsed.any(), trajectory.log_likelihood)
+    return (not degenerate(trajectory), trajectory.log_likelihood)
+
+
+def degenerate(trajectory: Trajectory) -> bool:
+    """Whether a component would go on shrinking if there were no floor; one that is only thin stands at it too."""
+    if trajectory.statistics is None or not trajectory.collapsed.any():
+        return False
+    lower = replace(trajectory.mstep, floor=trajectory.mstep.floor * THIN)
+    return bool(lower(trajectory.statistics, trajectory.mixture).collapsed.any())
+
+
+def promise(trajectory: Trajectory) -> tuple[bool, float]:
+    """Merit at the end that a run seems to be heading for."""
+    sound, value = merit(trajectory)
+    return (sound, value + min(trajectory.gap, 1.0))
 
 
 def best_of(
@@ -120,3 +202,177 @@ def best_of(
     trajectories = [Trajectory(start, mstep, options) for start in starts]
     run(engine, trajectories, on_pass)
     return max(trajectories, key=merit)
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What a search tried and found.
+
+    Attributes
+    ----------
+    n_starts : int
+        Short runs.
+    n_moves : int
+        Pairs of a split and a merge that were tried.
+    n_accepted : int
+        Moves that led to a better optimum.
+    optima : tuple of float
+        Mean log likelihood per row of the distinct optima found, best first, on
+        the rows that were searched.
+    times_reached : tuple of int
+        How many runs ended at each of them. An optimum reached once may not be the best there is.
+    """
+
+    n_starts: int
+    n_moves: int
+    n_accepted: int
+    optima: tuple[float, ...]
+    times_reached: tuple[int, ...]
+
+    def __str__(self) -> str:
+        tried = f"{self.n_starts} starts, {self.n_moves} moves tried and {self.n_accepted} accepted"
+        if not self.optima:
+            return tried
+        best = f"best log likelihood {self.optima[0]:.6f} per row, reached {self.times_reached[0]} times"
+        return f"{tried}; {len(self.optima)} optima, {best}"
+
+
+@dataclass(eq=False)
+class Search:
+    """One search for the best mixture of K components.
+
+    Parameters
+    ----------
+    coarse : Engine
+        Over the rows on which short runs are made.
+    fine : Engine
+        Over the rows on which optima are compared.
+    mstep : MStep
+    options : EMOptions
+        Of the run that the search is for; no run of the search is longer.
+    on_search : callable, optional
+        Called with the report so far whenever optima were reached.
+    """
+
+    coarse: Engine
+    fine: Engine
+    mstep: MStep
+    options: EMOptions = field(default_factory=EMOptions)
+    on_search: Callable[[SearchReport], None] | None = None
+    _ends: list[tuple[bool, float]] = field(default_factory=list)
+    _noise: Background | None = None
+    _n_starts: int = 0
+    _n_moves: int = 0
+    _n_accepted: int = 0
+
+    def best(self, starts: Sequence[Mixture]) -> Trajectory:
+        """The best optimum that short runs from the starts, and moves from there, lead to."""
+        self._n_starts += len(starts)
+        short = self._short(self.coarse, starts, SHORT_ITERATIONS)
+        best = self._settle([one.mixture for one in _best_first(short, merit)[:SURVIVORS]])
+        n_components, n_features = best.mixture.means.shape
+        if n_components == 1 or n_features > MOVE_FEATURES:
+            return best
+        for _ in range(ROUNDS):
+            moved = self._move(best)
+            if moved is None:
+                break
+            best = moved
+            self._n_accepted += 1
+        return best
+
+    @property
+    def report(self) -> SearchReport:
+        """What was tried so far."""
+        optima: list[float] = []
+        reached: list[int] = []
+        for _, value in sorted(self._ends, reverse=True):
+            if optima and abs(optima[-1] - value) < DISTINCT:
+                reached[-1] += 1
+            else:
+                optima.append(value)
+                reached.append(1)
+        return SearchReport(self._n_starts, self._n_moves, self._n_accepted, tuple(optima), tuple(reached))
+
+    def _short(self, engine: Engine, starts: Sequence[Mixture], n_iterations: int) -> list[Trajectory]:
+        options = EMOptions(SETTLED, min(n_iterations, self.options.max_iter), self.options.accelerate)
+        trajectories = [Trajectory(start, self.mstep, options) for start in starts]
+        run(engine, trajectories)
+        return trajectories
+
+    def _settle(self, starts: Sequence[Mixture]) -> Trajectory:
+        """The best of the optima that EM reaches from the starts, on the fine rows."""
+        settled = self._short(self.fine, starts, SETTLE_ITERATIONS)
+        self._ends += [merit(one) for one in settled]
+        if self.on_search is not None:
+            self.on_search(self.report)
+        return _best_first(settled, merit)[0]
+
+    def _move(self, best: Trajectory) -> Trajectory | None:
+        """The optimum that the most promising moves lead to, if it is better."""
+        statistics = moves.dense_statistics(self.fine, best.mixture)
+        self._noise = best.mixture.background
+        pairs = self._ranked_pairs(statistics, best.mixture)
+        narrow = pairs[:NARROW]
+        for batch in (narrow, _spread_out(pairs, set(narrow))):
+            if not batch:
+                continue
+            self._n_moves += len(batch)
+            tried = self._short(self.fine, [self._moved(statistics, *pair) for pair in batch], MOVE_ITERATIONS)
+            kept = MOVE_SURVIVORS if batch is narrow else max(MOVE_SURVIVORS, len(tried) // 2)
+            end = self._settle([one.mixture for one in _best_first(tried, promise)[:kept]])
+            if (merit(end)[0], end.log_likelihood - DISTINCT) > merit(best):
+                return end
+        return None
+
+    def _ranked_pairs(self, statistics: SufficientStats, mixture: Mixture) -> list[tuple[int, int, int]]:
+        """(component to split, two components to merge), by what the split gains and the merge loses."""
+        k = statistics.count.size
+        costs = moves.merge_costs(statistics)
+        order = np.argsort(costs, axis=None, kind="stable")[: min(k, k * (k - 1) // 2)]
+        merges = [divmod(int(index), k) for index in order]
+        base = self._short(self.fine, [mixture], MERGE_ITERATIONS)[0].log_likelihood
+        split = self._short(self.fine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
+        merged = self._short(self.fine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
+        gain = np.array([one.log_likelihood - base if merit(one)[0] else -np.inf for one in split])
+        loss = np.array([base - one.log_likelihood for one in merged])
+        scored = [
+            (float(gain[i] - lost), (i, *pair))
+            for i in range(k)
+            for pair, lost in zip(merges, loss, strict=True)
+            if i not in pair and lost < HOPELESS * gain[i]
+        ]
+        scored.sort(key=lambda item: item[0], reverse=True)
+        return [pair for _, pair in scored]
+
+    def _moved(self, statistics: SufficientStats, i: int, first: int, second: int) -> Mixture:
+        return self._start(moves.merge(moves.split(statistics, i), first, second))
+
+    def _start(self, statistics: SufficientStats) -> Mixture:
+        step = replace(self.mstep, background=self._noise)
+        return step(moves.compress(statistics, step.model.shape)).mixture
+
+
+def _best_first(
+    trajectories: Sequence[Trajectory], value: Callable[[Trajectory], tuple[bool, float]]
+) -> list[Trajectory]:
+    """In falling order of value; those that are not distinct in the order given, so that rounding does not choose."""
+
+    def rank(one: Trajectory) -> tuple[bool, float]:
+        sound, height = value(one)
+        return (sound, float(np.round(height / DISTINCT)))
+
+    return sorted(trajectories, key=rank, reverse=True)
+
+
+def _spread_out(pairs: list[tuple[int, int, int]], done: set[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Of ranked pairs the first with each split and the first with each merge, but for those already done."""
+    seen: set[tuple[int, ...]] = set()
+    chosen = []
+    for pair in pairs:
+        if (pair[:1] in seen) and (pair[1:] in seen):
+            continue
+        seen |= {pair[:1], pair[1:]}
+        if pair not in done:
+            chosen.append(pair)
+    return chosen

@@ -67,6 +67,10 @@ class Shape(ABC):
         """The same matrices as a (K, D, D) array."""
 
     @abstractmethod
+    def compress(self, matrices: Array) -> Array:
+        """What this shape keeps of (K, D, D) second moments: their sum, their diagonals or their traces."""
+
+    @abstractmethod
     def rescale(self, covariances: Array, scale: Array) -> Array:
         """Covariances of features multiplied by ``scale`` (D,)."""
 
@@ -134,6 +138,9 @@ class _Full(Shape):
     def dense(self, matrices: Array, n_components: int, n_features: int) -> Array:
         return matrices
 
+    def compress(self, matrices: Array) -> Array:
+        return matrices
+
     def rescale(self, covariances: Array, scale: Array) -> Array:
         return covariances * np.multiply.outer(scale, scale)
 
@@ -180,6 +187,9 @@ class _Tied(Shape):
     def dense(self, matrices: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(matrices, (n_components, n_features, n_features))
 
+    def compress(self, matrices: Array) -> Array:
+        return np.asarray(matrices.sum(axis=0))
+
     def rescale(self, covariances: Array, scale: Array) -> Array:
         return covariances * np.multiply.outer(scale, scale)
 
@@ -222,6 +232,9 @@ class _Diagonal(Shape):
     def dense(self, matrices: Array, n_components: int, n_features: int) -> Array:
         return matrices[:, :, None] * np.eye(n_features)
 
+    def compress(self, matrices: Array) -> Array:
+        return np.ascontiguousarray(matrices.diagonal(axis1=1, axis2=2))
+
     def rescale(self, covariances: Array, scale: Array) -> Array:
         return covariances * np.square(scale)
 
@@ -259,6 +272,9 @@ class _Spherical(Shape):
 
     def dense(self, matrices: Array, n_components: int, n_features: int) -> Array:
         return matrices[:, None, None] * np.eye(n_features)
+
+    def compress(self, matrices: Array) -> Array:
+        return np.asarray(np.trace(matrices, axis1=1, axis2=2))
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
         if np.any(scale != scale[0]):

@@ -121,8 +121,14 @@ def test_collinear_columns_are_floored_and_named(rows, covariance_type):
 def test_a_component_that_collapses_on_duplicates_is_floored_and_the_fit_goes_on(rows):
     spiked = np.concatenate([rows, np.repeat([[9.0, 9.0, 9.0]], 10, axis=0)])
     with pytest.warns(CollapsedComponentWarning, match="collapsed"):
-        model = GaussianMixture(3, random_state=0).fit(spiked)
+        model = GaussianMixture(3, n_init=1, random_state=0).fit(spiked)
     is_sound(model, spiked)
+
+
+def test_the_search_prefers_an_optimum_without_collapsed_components(rows):
+    spiked = np.concatenate([rows, np.repeat([[9.0, 9.0, 9.0]], 10, axis=0)])
+    model = GaussianMixture(3, random_state=0).fit(spiked)  # a warning would be an error
+    assert np.linalg.eigvalsh(model.covariances_).min() > 1e-3
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)

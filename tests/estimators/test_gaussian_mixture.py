@@ -95,10 +95,10 @@ def test_a_frequency_table_is_a_valid_input():
 
 
 def test_warm_start_goes_on_from_the_last_fit():
-    model = GaussianMixture(3, max_iter=3, tol=0, algorithm="em", warm_start=True, random_state=0).fit(IRIS)
+    model = GaussianMixture(3, max_iter=3, n_init=1, tol=0, algorithm="em", warm_start=True, random_state=0).fit(IRIS)
     first = model.lower_bound_
     assert model.fit(IRIS).lower_bound_ > first
-    straight = GaussianMixture(3, max_iter=6, tol=0, algorithm="em", random_state=0).fit(IRIS)
+    straight = GaussianMixture(3, max_iter=6, n_init=1, tol=0, algorithm="em", random_state=0).fit(IRIS)
     assert model.lower_bound_ == pytest.approx(straight.lower_bound_, rel=1e-10)
 
 
@@ -194,8 +194,10 @@ def test_summary_states_the_fit():
 
 
 def test_verbose_prints_progress(capsys):
-    GaussianMixture(3, verbose=1, verbose_interval=5, random_state=0).fit(IRIS)
+    GaussianMixture(3, n_init=1, verbose=1, verbose_interval=5, random_state=0).fit(IRIS)
     assert "iteration 5:" in capsys.readouterr().out
+    GaussianMixture(3, verbose=1, random_state=0).fit(IRIS)
+    assert "search: 12 starts" in capsys.readouterr().out
 
 
 def test_scikit_learn_callbacks_see_every_iteration():

@@ -24,6 +24,7 @@ from laws import test_engines_agree as engines
 from laws import test_equal_weights as equal
 from laws import test_equivariance as equivariance
 from laws import test_models_related as related
+from laws import test_moves as moving
 from laws import test_objective_never_falls as objective
 from laws import test_priors as priors
 from laws import test_reported_objective as reported
@@ -137,6 +138,9 @@ FAULTS = [
     ),
     Fault("acceleration is not guarded", fault.acceleration_unguarded, NEVER_FALLS, ACCELERATED),
     Fault("acceleration never starts", fault.acceleration_never_starts, NO_SLOWER),
+    # moves
+    Fault("halves in one place", fault.halves_in_one_place, moving.test_halves_of_a_gaussian_have_its_half_moments),
+    Fault("a merge loses rows", fault.merge_that_loses_rows, moving.test_halves_add_to_the_whole),
     # equal weights
     Fault("equal weights count", fault.equal_weights_counted, equal.test_only_the_weights_differ_from_the_free_m_step),
     Fault("weights are not held", fault.weights_not_held, equal.test_the_likelihood_never_falls, ACCELERATED),

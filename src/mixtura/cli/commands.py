@@ -60,6 +60,12 @@ def _covariance_name(name: str) -> str:
     return name
 
 
+def _starts(text: str) -> str:
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number of at least 1")
+    return text
+
+
 def _initialization_name(name: str) -> str:
     if name not in INITIALIZERS:
         raise typer.BadParameter(f"{name!r} is none of {', '.join(INITIALIZERS)}")
@@ -151,7 +157,10 @@ def fit(
     weights: Weights = None,
     seed: Seed = None,
     init: Annotated[str, typer.Option(callback=_initialization_name, help=f"{', '.join(INITIALIZERS)}.")] = "kmeans",
-    n_init: Annotated[int, typer.Option("--n-init", min=1, help="Starts that are run to their end.")] = 1,
+    n_init: Annotated[
+        str,
+        typer.Option("--n-init", metavar="N", callback=_starts, help="auto: search for the best; or that many starts."),
+    ] = "auto",
     tol: Annotated[float, typer.Option(min=0.0, help="Log likelihood per row that may be left to gain.")] = 1e-6,
     max_iter: Annotated[int, typer.Option("--max-iter", min=1, help="Largest number of EM iterations.")] = 1000,
     reg_covar: Annotated[
@@ -178,8 +187,8 @@ def fit(
     numbers = _component_numbers(components)
     options = {
         "covariance_type": covariance, "equal_weights": equal_weights, "random_state": seed, "init_params": init,
-        "n_init": n_init, "tol": tol, "max_iter": max_iter, "reg_covar": reg_covar, "n_threads": threads,
-        "prior": None if prior == "none" else prior, "noise": noise,
+        "n_init": n_init if n_init == "auto" else int(n_init), "tol": tol, "max_iter": max_iter,
+        "reg_covar": reg_covar, "n_threads": threads, "prior": None if prior == "none" else prior, "noise": noise,
     }  # fmt: skip
     table = read_table(data, _names(columns), weights)
     candidates = _fit_all(table, numbers, options)

@@ -30,6 +30,7 @@ from mixtura.estimators.base import (
 from mixtura.estimators.fitting import Fit, fit_mixture
 from mixtura.estimators.parameters import check_parameters
 from mixtura.mixture import Mixture
+from mixtura.search import SearchReport
 from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
@@ -75,8 +76,10 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         variances. A floor, not an addition: it changes nothing where covariances
         are larger.
     max_iter : int, default=1000
-    n_init : int, default=1
-        Number of starts that are run to their end; the best is kept.
+    n_init : int or "auto", default="auto"
+        "auto" searches for the best optimum: short runs from many starts, then
+        moves of single components. A number is that many starts, each run to
+        its end; the best is kept.
     init_params : {"kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
             "hierarchical_vii", "ward"}, array or callable, default="kmeans"
         The last three cut a tree of merges, by free covariances, by balls or by
@@ -116,6 +119,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     lower_bounds_ : list of float
         The objective after each iteration, per row: the same, or with a prior
         its sum with the log prior density, up to a constant.
+    search_ : SearchReport or None
+        What the search tried, which optima it found and how often: an optimum
+        reached once may not be the best there is. None where there was none.
     n_features_in_ : int
     n_observations_ : float
         Sum of the rows' weights.
@@ -143,7 +149,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         tol: float = 1e-6,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
-        n_init: int = 1,
+        n_init: int | str = "auto",
         init_params: Any = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
@@ -204,7 +210,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         weights = check_weights(sample_weight, rows.shape[0])
         context = self._begin_callbacks(X, y)
         start = self.mixture_ if self.warm_start and hasattr(self, "mixture_") else None
-        fit = fit_mixture(self, rows, weights, start, self._progress(context))
+        on_search = self._say_search if self.verbose else None
+        fit = fit_mixture(self, rows, weights, start, self._progress(context), on_search)
         self._set_fitted(
             fit.mixture,
             converged=fit.status is Status.CONVERGED,
@@ -214,6 +221,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             lower_bound=fit.log_likelihood,
             n_observations=fit.total_weight,
         )
+        self.search_ = fit.search
         self._warn(fit)
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -243,6 +251,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
                 step.call_on_fit_task_end(estimator=self)
 
         return report
+
+    def _say_search(self, report: SearchReport) -> None:
+        print(f"search: {report}")
 
     def _warn(self, fit: Fit) -> None:
         if fit.status is Status.MAX_ITERATIONS and self.tol > 0:

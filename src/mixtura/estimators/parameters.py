@@ -20,8 +20,12 @@ PRIORS = ("default",)
 
 def check_parameters(estimator: Any) -> None:
     """Raise ValueError or TypeError for the first constructor parameter that is not allowed."""
-    for name, minimum in (("n_components", 1), ("max_iter", 1), ("n_init", 1)):
+    for name, minimum in (("n_components", 1), ("max_iter", 1)):
         _check_integer(name, getattr(estimator, name), minimum)
+    if isinstance(estimator.n_init, str):
+        _check_choice("n_init", estimator.n_init, ("auto",))
+    else:
+        _check_integer("n_init", estimator.n_init, 1)
     for name in ("tol", "reg_covar"):
         _check_not_negative(name, getattr(estimator, name))
     if estimator.n_threads is not None:

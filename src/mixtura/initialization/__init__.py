@@ -16,7 +16,7 @@ from mixtura.initialization.k_means import k_means, k_means_plus_plus, random_fr
 from mixtura.initialization.random import random
 from mixtura.shape import Array
 
-__all__ = ["INITIALIZERS", "Initializer", "initializer"]
+__all__ = ["DETERMINISTIC", "INITIALIZERS", "SEEDED", "Initializer", "initializer"]
 
 Initializer = Callable[[Array, Array, int, np.random.RandomState], Array]
 
@@ -29,6 +29,12 @@ INITIALIZERS: dict[str, Initializer] = {
     "hierarchical_vii": hierarchical_vii,
     "ward": ward,
 }
+
+#: Those that begin with k-means++ seeds. A search takes seeds alone: EM moves them as well as k-means does.
+SEEDED = ("kmeans", "k-means++")
+
+#: Those that draw nothing: one start says all.
+DETERMINISTIC = ("hierarchical", "ward")
 
 
 def initializer(name: str) -> Initializer:

@@ -88,3 +88,27 @@ def _membership(labels: NDArray[np.intp], weights: Array, n_components: int) -> 
     membership = np.zeros((labels.size, n_components))
     membership[np.arange(labels.size), labels] = weights
     return membership
+
+
+def many_seeds(
+    rows: Array, weights: Array, n_components: int, n_starts: int, rng: np.random.RandomState
+) -> tuple[Array, Array]:
+    """Several sets of greedy k-means++ seeds at once: (S, K, D), and the mean squared distance of the rows (S,)."""
+    candidates = 2 + int(np.log(n_components))
+    n_rows, n_features = rows.shape
+    centers = np.empty((n_starts, n_components, n_features))
+    norms = np.einsum("nd,nd->n", rows, rows)
+    distances = np.full((n_starts, n_rows), np.inf)
+    every = np.arange(n_starts)
+    for k in range(n_components):
+        mass = np.broadcast_to(weights, distances.shape) if k == 0 else distances * weights
+        wanted = 1 if k == 0 else candidates
+        chosen = np.stack([_draw(one, rng.uniform(size=wanted)) for one in mass])
+        points = rows[chosen.ravel()]
+        # the expanded square keeps this one matrix product; what it rounds to below zero is a row on its seed
+        apart = norms - 2.0 * (points @ rows.T) + np.einsum("pd,pd->p", points, points)[:, None]
+        trial = np.minimum(distances[:, None, :], np.maximum(apart, 0.0).reshape(n_starts, wanted, n_rows))
+        best = (trial @ weights).argmin(axis=1)
+        centers[:, k] = rows[chosen[every, best]]
+        distances = trial[every, best]
+    return centers, distances @ weights / weights.sum()

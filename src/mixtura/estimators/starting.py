@@ -1,0 +1,154 @@
+"""The mixtures from which a fit's EM starts: what the estimator's parameters say, or the end of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura import search
+from mixtura.covariance import nearest_member
+from mixtura.em import EMOptions
+from mixtura.engine import Engine, create_engine
+from mixtura.estimators.base import check_random_state
+from mixtura.estimators.noise import NoiseStart
+from mixtura.initialization import DETERMINISTIC, SEEDED, initializer
+from mixtura.initialization.given import responsibilities_from
+from mixtura.initialization.k_means import nearest
+from mixtura.mixture import Mixture
+from mixtura.mstep import MStep
+from mixtura.shape import Array
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
+
+__all__ = ["OnSearch", "StartMaker"]
+
+OnSearch = Callable[[search.SearchReport], None]
+
+
+@dataclass(frozen=True, eq=False)
+class StartMaker:
+    """Makes the mixtures, in standardised coordinates, from which EM starts."""
+
+    estimator: Any
+    source: ArraySource
+    standardization: Standardization
+    mstep: MStep
+    kept: NDArray[np.bool_] | None
+    noise: NoiseStart | None = None
+    on_search: OnSearch | None = None
+    reports: list[search.SearchReport] = field(default_factory=list)
+
+    def starts(self, engine: Engine, options: EMOptions) -> list[Mixture]:
+        """As many starts as the estimator asks for; the end of a search if it leaves that open."""
+        estimator = self.estimator
+        rng = check_random_state(estimator.random_state)
+        given = estimator.init_params
+        if callable(given):
+            given = given(self.source.rows, estimator.n_components, rng)
+        if estimator.means_init is not None:
+            return [self._from_parameters(self._near_given_means())]
+        if not isinstance(given, str):
+            return [self._from_parameters(self._from_partition(given))]
+        if estimator.n_init != "auto":
+            size = max(search.START_ROWS, search.START_ROWS_PER_COMPONENT * estimator.n_components)
+            return self._made(self._sample(self._subsample(size, rng)), given, estimator.n_init, rng)
+        if estimator.n_components == 1 or not (estimator.weights_init is estimator.precisions_init is None):
+            return self._made(self._sample(self._subsample(search.COARSE_ROWS, rng)), given, 1, rng)
+        return [self._searched(given, engine, options, rng)]
+
+    def _made(self, sample: search.Sample, name: str, n_starts: int, rng: np.random.RandomState) -> list[Mixture]:
+        """Starts by the initialisation of that name."""
+        k = self.estimator.n_components
+        starts = search.random_starts(sample, k, n_starts, initializer(name), self.mstep, rng)
+        return [self._from_parameters(start) for start in starts]
+
+    def _searched(self, name: str, engine: Engine, options: EMOptions, rng: np.random.RandomState) -> Mixture:
+        """The best optimum that a search finds; `report` says what it tried."""
+        n_parameters = self._n_parameters()
+        fine = self._subsample(search.fine_rows(self.source.n_rows, n_parameters), rng)
+        coarse = self._subsample(search.coarse_rows(self.source.n_rows, n_parameters), rng)
+        fine_engine = engine if fine is self.source else self._engine(fine)
+        coarse_engine = engine if coarse is self.source else self._engine(coarse)
+        sample = self._sample(coarse)
+        if name in SEEDED:
+            k = self.estimator.n_components
+            starts = search.seeded_starts(sample, k, search.STARTS, self.mstep, rng)
+        else:
+            starts = self._made(sample, name, 1 if name in DETERMINISTIC else search.STARTS, rng)
+        hunt = search.Search(coarse_engine, fine_engine, self.mstep, options, self.on_search)
+        best = hunt.best(starts)
+        self.reports.append(hunt.report)
+        return best.mixture
+
+    def _engine(self, source: ArraySource) -> Engine:
+        return create_engine(self.estimator.engine, source, self.standardization, self.estimator.n_threads)
+
+    def _n_parameters(self) -> int:
+        k, d = self.estimator.n_components, self.source.n_features
+        return k * (1 + d) + self.mstep.model.n_parameters(k, d)
+
+    def _subsample(self, size: int, rng: np.random.RandomState) -> ArraySource:
+        """About that many rows, each at most once, in the order of the data; all of them where there are not more."""
+        if self.source.n_rows <= size:
+            return self.source
+        # drawing with replacement and dropping repeats: a permutation of a million rows takes longer than a pass
+        chosen = np.unique(rng.randint(0, self.source.n_rows, size))
+        weights = self.source.weights
+        return ArraySource(self.source.rows[chosen], None if weights is None else weights[chosen])
+
+    def _sample(self, subsample: ArraySource) -> search.Sample:
+        if self.noise is not None:
+            subsample = self.noise.sample(subsample.n_rows)
+        return search.canonical_sample(self.standardization.rows(subsample.rows), subsample.weights)
+
+    def _all_rows(self) -> search.Sample:
+        weights = self.source.weights
+        rows = self.standardization.rows(self.source.rows)
+        weights = np.ones(rows.shape[0]) if weights is None else weights
+        if self.noise is not None and self.noise.noise is not None:
+            weights = np.where(self.noise.noise, 0.0, weights)
+        return search.Sample(rows, weights)
+
+    def _from_partition(self, given: Any) -> Mixture:
+        n_rows = self.source.n_rows if self.kept is None else self.kept.size
+        shares = responsibilities_from(given, n_rows, self.estimator.n_components)
+        shares = shares if self.kept is None else shares[self.kept]
+        return search.partition_start(self._all_rows(), shares, self.mstep)
+
+    def _near_given_means(self) -> Mixture:
+        means = self._given("means_init", (self.estimator.n_components, self.source.n_features))
+        scaled = (means - self.standardization.shift) / self.standardization.scale
+        sample = self._all_rows()
+        labels = nearest(sample.rows, scaled)
+        return search.partition_start(sample, np.eye(self.estimator.n_components)[labels], self.mstep)
+
+    def _given(self, name: str, shape: tuple[int, ...]) -> Array:
+        array = np.asarray(getattr(self.estimator, name), dtype=np.float64)
+        if array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
+        if not np.all(np.isfinite(array)):
+            raise ValueError(f"{name} must be finite")
+        return array
+
+    def _from_parameters(self, start: Mixture) -> Mixture:
+        """A start, with those parameters replaced that the user gave, in the data's units."""
+        estimator, shape = self.estimator, self.mstep.model.shape
+        if estimator.weights_init is estimator.means_init is estimator.precisions_init is None:
+            return start
+        raw = self.standardization.backward(start)
+        weights, means, covariances = raw.weights, raw.means, raw.covariances
+        if estimator.weights_init is not None:
+            weights = self._given("weights_init", weights.shape) * (1.0 - raw.noise_weight)
+        if estimator.means_init is not None:
+            means = self._given("means_init", means.shape)
+        if estimator.precisions_init is not None:
+            precisions = self._given("precisions_init", covariances.shape)
+            covariances = nearest_member(self.mstep.model, weights, shape.invert(precisions), means.shape[1])
+        mixture = Mixture.from_parameters(
+            weights, means, covariances, estimator.covariance_type, bool(estimator.equal_weights), raw.background
+        )
+        return self.standardization.forward(mixture)

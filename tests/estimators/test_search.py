@@ -1,0 +1,125 @@
+"""The search behind n_init="auto": the best optimum, whatever the seed, and a truthful report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from mixtura import GaussianMixture, datasets, search
+from mixtura.em import EMOptions, Trajectory
+from mixtura.engine import create_engine
+from mixtura.initialization.k_means import many_seeds
+from mixtura.mstep import MStep
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
+
+IRIS = load_iris().data
+GEYSER = datasets.load_old_faithful().data
+
+
+@pytest.mark.parametrize(
+    "rows, covariance_type, best, within",
+    [
+        (IRIS, "full", -180.185, 2e-3),
+        (GEYSER, "tied", -1126.3159, 1e-3),
+        (GEYSER, "full", -1114.4399, 1e-2),
+    ],
+    ids=["iris full", "geyser tied", "geyser full"],
+)
+def test_three_components_reach_the_best_known_optimum_from_every_seed(rows, covariance_type, best, within):
+    """Log likelihoods of an independent EM, from many starts to 1e-11; 3 to 49 of 50 k-means starts reach them."""
+    for seed in range(50):
+        model = GaussianMixture(3, covariance_type=covariance_type, random_state=seed).fit(rows)
+        assert model.lower_bound_ * len(rows) == pytest.approx(best, abs=within), f"seed {seed}"
+
+
+def overlapping(seed: int, n_rows: int = 3000, n_components: int = 12) -> np.ndarray:
+    """Rows of a mixture with components that touch."""
+    rng = np.random.default_rng(seed)
+    means = rng.normal(0, 3, (n_components, 3))
+    scale = rng.uniform(0.3, 1.0, (n_components, 3))
+    chosen = rng.integers(n_components, size=n_rows)
+    return means[chosen] + scale[chosen] * rng.standard_normal((n_rows, 3))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_beats_or_equals_twenty_k_means_starts(seed):
+    rows = overlapping(seed)
+    many = GaussianMixture(12, n_init=20, random_state=seed).fit(rows)
+    searched = GaussianMixture(12, random_state=seed).fit(rows)
+    assert searched.lower_bound_ >= many.lower_bound_ - 2e-5
+
+
+def test_moves_mend_an_optimum_that_em_cannot_leave():
+    """Two components on one cluster and one on two: no EM step moves one across the gap between."""
+    rng = np.random.default_rng(3)
+    centers = np.array([[0.0, 0.0], [20.0, 0.0], [23.0, 0.0]])
+    rows = np.concatenate([center + rng.standard_normal((200, 2)) for center in centers])
+    stuck = np.repeat([0, 1, 2, 2], [100, 100, 200, 200])
+    to = Standardization.of_moments(rows.mean(axis=0), rows.var(axis=0), True)
+    engine = create_engine("auto", ArraySource(rows), to)
+    mstep = MStep("full")
+    sample = search.Sample(to.rows(rows), np.ones(600))
+    start = search.partition_start(sample, np.eye(3)[stuck], mstep)
+    em = Trajectory(start, mstep, EMOptions())
+    search.run(engine, [em])
+    hunt = search.Search(engine, engine, mstep)
+    best = hunt.best([start])
+    assert best.log_likelihood > em.log_likelihood + 0.04
+    assert hunt.report.n_accepted >= 1
+    np.testing.assert_allclose(np.sort(best.mixture.weights), 1 / 3, atol=0.05)
+
+
+def test_the_report_says_what_was_tried():
+    model = GaussianMixture(3, random_state=0).fit(GEYSER)
+    report = model.search_
+    assert report.n_starts == search.STARTS
+    assert report.n_accepted <= report.n_moves
+    assert len(report.optima) == len(report.times_reached) >= 1
+    assert list(report.optima) == sorted(report.optima, reverse=True)
+    assert sum(report.times_reached) >= search.SURVIVORS
+    assert "12 starts" in str(report)
+    assert "12 starts" in repr(report) or "n_starts=12" in repr(report)
+
+
+def test_a_number_of_starts_means_no_search():
+    assert GaussianMixture(3, n_init=2, random_state=0).fit(GEYSER).search_ is None
+    assert GaussianMixture(1, random_state=0).fit(GEYSER).search_ is None
+
+
+@pytest.mark.parametrize("n_init", ["automatic", 0, 1.5, True, None])
+def test_another_n_init_is_refused(n_init):
+    with pytest.raises((TypeError, ValueError), match="n_init"):
+        GaussianMixture(2, n_init=n_init).fit(GEYSER)
+
+
+def test_the_search_is_the_same_for_any_number_of_threads():
+    rows = overlapping(1)
+    fits = [GaussianMixture(6, random_state=5, n_threads=n).fit(rows) for n in (1, 2, 7)]
+    for other in fits[1:]:
+        np.testing.assert_array_equal(other.means_, fits[0].means_)
+        assert other.search_ == fits[0].search_
+
+
+def test_no_run_of_the_search_is_longer_than_max_iter(monkeypatch):
+    seen = []
+    original = search.run
+    monkeypatch.setattr(search, "run", lambda engine, ones, *a: (seen.extend(ones), original(engine, ones, *a)))
+    with pytest.warns(UserWarning, match="max_iter"):
+        GaussianMixture(3, max_iter=2, random_state=0).fit(GEYSER)
+    assert max(one.n_iter for one in seen) == 2
+
+
+def test_seeds_are_rows_drawn_far_from_each_other_and_weights_count_as_rows():
+    rng = np.random.RandomState(0)
+    rows = np.repeat(np.array([[0.0], [10.0], [20.0]]), 50, axis=0) + np.random.RandomState(1).randn(150, 1)
+    centers, spread = many_seeds(rows, np.ones(150), 3, 20, rng)
+    for found in centers:
+        np.testing.assert_allclose(np.sort(found[:, 0]), [0, 10, 20], atol=4)
+    assert spread.shape == (20,) and np.all(spread > 0)
+    weights = np.random.RandomState(2).randint(1, 4, 150)
+    weighted = many_seeds(rows, weights.astype(float), 3, 5, np.random.RandomState(3))
+    repeated = many_seeds(np.repeat(rows, weights, axis=0), np.ones(weights.sum()), 3, 5, np.random.RandomState(3))
+    np.testing.assert_array_equal(weighted[0], repeated[0])
+    np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-12)
