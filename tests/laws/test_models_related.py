@@ -143,6 +143,7 @@ def singular_scatters(rng: np.random.Generator, k: int, d: int) -> dict[str, Arr
         "one line": np.multiply.outer(np.arange(1.0, k + 1), lines[0]),
         "moments of no data": indefinite,
         "tiny": sound * 1e-200,
+        "almost nothing": sound * 1e-310,
         "nothing": np.zeros((k, d, d)),
     }
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mixtura.covariance.volumes import NO_SPREAD, RIDGE, ROUNDING
+from mixtura.covariance.volumes import NO_SPREAD, RIDGE, ROUNDING, SMALLEST_SPREAD
 from mixtura.shape import Array
 
 __all__ = ["Objective", "common_orientation", "equal_volumes", "free_volumes"]
@@ -67,7 +67,7 @@ def common_orientation(objective: Objective, count: Array, covariances: Array, p
     n_features = covariances.shape[-1]
     identity = _identity(n_features)
     sizes = np.trace(covariances, axis1=1, axis2=2) / n_features
-    active = sizes > NO_SPREAD * sizes.max()
+    active = sizes > max(NO_SPREAD * float(sizes.max()), SMALLEST_SPREAD)
     if n_features == 1 or not active.any():
         return identity.copy()
     share = count[active] / count[active].sum()

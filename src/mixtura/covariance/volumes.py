@@ -15,6 +15,9 @@ __all__ = ["Spread", "equal_volume", "proportional", "spread_along_axes", "sprea
 #: A component whose variances are below this share of the largest has no spread: its rows coincide.
 NO_SPREAD = 1e-14
 
+#: Nor has one with a mean variance below this: shares of it would leave float64.
+SMALLEST_SPREAD = 1e-250
+
 #: A component whose variance in some direction is below this share of its largest has no determinant.
 NO_DETERMINANT = 1e-12
 
@@ -129,7 +132,7 @@ def proportional(
     common : array of shape (D,) or (D, D)
         C.
     """
-    active = sizes > NO_SPREAD * sizes.max()
+    active = sizes > max(NO_SPREAD * float(sizes.max()), SMALLEST_SPREAD)
     volumes = np.zeros_like(sizes)
     if not active.any():
         return volumes, covariances[0]
