@@ -63,8 +63,11 @@ FINE_ROWS_PER_PARAMETER = 30
 #: A subsample pays only where the data are several times larger.
 SUBSAMPLE_RATIO = 2
 
-#: Short runs, and their iterations: a run that sets out for a poor optimum mostly shows it in this many.
-STARTS = 12
+#: Short runs: this many and one a component, up to the second number. Few components have few poor optima.
+LEAST_STARTS = 3
+MOST_STARTS = 12
+
+#: Their iterations: a run that sets out for a poor optimum mostly shows it in this many.
 SHORT_ITERATIONS = 8
 
 #: Short runs that are run on to their optimum.
@@ -141,16 +144,20 @@ def seeded_starts(
     """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
     centers, spread = many_seeds(sample.rows, sample.weights, n_components, n_starts, rng)
     n_features = sample.rows.shape[1]
-    shape, total = mstep.model.shape, float(sample.weights.sum())
-    count = np.full(n_components, total / n_components)
+    shape, count = mstep.model.shape, np.ones(n_components)
+    nowhere = np.zeros((n_components, n_features))
     ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
-    reference = np.zeros((n_components, n_features))
-    starts = []
-    for center, width in zip(centers, spread, strict=True):
-        first = center * count[:, None]
-        second = shape.outer(first, center) + ball * (count[0] * max(width / n_features, mstep.floor))
-        starts.append(mstep(SufficientStats(count, first, second, reference, 0.0, total, shape)).mixture)
-    return starts
+    unit = replace(mstep, prior=None)(SufficientStats(count, nowhere, ball, nowhere, 0.0, float(n_components), shape))
+    scales = np.maximum(spread / n_features, mstep.floor)
+    return [
+        replace(unit.mixture, means=center, covariances=unit.mixture.covariances * scale)
+        for center, scale in zip(centers, scales, strict=True)
+    ]
+
+
+def start_count(n_components: int) -> int:
+    """How many short runs a search for K components begins with."""
+    return min(LEAST_STARTS + n_components, MOST_STARTS)
 
 
 def coarse_rows(n_rows: int, n_parameters: int) -> int:
@@ -312,7 +319,7 @@ class Search:
         """The optimum that the most promising moves lead to, if it is better."""
         statistics = moves.dense_statistics(self.fine, best.mixture)
         self._noise = best.mixture.background
-        pairs = self._ranked_pairs(statistics, best.mixture)
+        pairs = self._ranked_pairs(statistics, best.log_likelihood)
         narrow = pairs[:NARROW]
         for batch in (narrow, _spread_out(pairs, set(narrow))):
             if not batch:
@@ -325,13 +332,12 @@ class Search:
                 return end
         return None
 
-    def _ranked_pairs(self, statistics: SufficientStats, mixture: Mixture) -> list[tuple[int, int, int]]:
+    def _ranked_pairs(self, statistics: SufficientStats, base: float) -> list[tuple[int, int, int]]:
         """(component to split, two components to merge), by what the split gains and the merge loses."""
         k = statistics.count.size
         costs = moves.merge_costs(statistics)
         order = np.argsort(costs, axis=None, kind="stable")[: min(k, k * (k - 1) // 2)]
         merges = [divmod(int(index), k) for index in order]
-        base = self._short(self.fine, [mixture], MERGE_ITERATIONS)[0].log_likelihood
         split = self._short(self.fine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
         merged = self._short(self.fine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
         gain = np.array([one.log_likelihood - base if merit(one)[0] else -np.inf for one in split])

@@ -74,11 +74,12 @@ class StartMaker:
         fine_engine = engine if fine is self.source else self._engine(fine)
         coarse_engine = engine if coarse is self.source else self._engine(coarse)
         sample = self._sample(coarse)
+        k = self.estimator.n_components
+        n_starts = 1 if name in DETERMINISTIC else search.start_count(k)
         if name in SEEDED:
-            k = self.estimator.n_components
-            starts = search.seeded_starts(sample, k, search.STARTS, self.mstep, rng)
+            starts = search.seeded_starts(sample, k, n_starts, self.mstep, rng)
         else:
-            starts = self._made(sample, name, 1 if name in DETERMINISTIC else search.STARTS, rng)
+            starts = self._made(sample, name, n_starts, rng)
         hunt = search.Search(coarse_engine, fine_engine, self.mstep, options, self.on_search)
         best = hunt.best(starts)
         self.reports.append(hunt.report)

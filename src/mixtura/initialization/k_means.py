@@ -84,6 +84,17 @@ def _draw(mass: Array, uniforms: Array) -> NDArray[np.intp]:
     return np.minimum(np.searchsorted(cumulative, uniforms * cumulative[-1], side="right"), mass.size - 1)
 
 
+def _draw_each(mass: Array, uniforms: Array) -> NDArray[np.intp]:
+    """`_draw` for several rows of mass (S, n) and uniforms (S, m) at once."""
+    cumulative = np.cumsum(mass, axis=1)
+    cumulative[cumulative[:, -1] <= 0] = np.arange(1.0, mass.shape[1] + 1.0)
+    # one search for all: each row of cumulative masses, as shares, moved into its own unit interval
+    ahead = np.arange(mass.shape[0])[:, None]
+    shares = cumulative / cumulative[:, -1:] + ahead
+    found = np.searchsorted(shares.ravel(), (uniforms + ahead).ravel(), side="right").reshape(uniforms.shape)
+    return np.minimum(found - ahead * mass.shape[1], mass.shape[1] - 1)
+
+
 def _membership(labels: NDArray[np.intp], weights: Array, n_components: int) -> Array:
     membership = np.zeros((labels.size, n_components))
     membership[np.arange(labels.size), labels] = weights
@@ -103,7 +114,7 @@ def many_seeds(
     for k in range(n_components):
         mass = np.broadcast_to(weights, distances.shape) if k == 0 else distances * weights
         wanted = 1 if k == 0 else candidates
-        chosen = np.stack([_draw(one, rng.uniform(size=wanted)) for one in mass])
+        chosen = _draw_each(mass, rng.uniform(size=(n_starts, wanted)))
         points = rows[chosen.ravel()]
         # the expanded square keeps this one matrix product; what it rounds to below zero is a row on its seed
         apart = norms - 2.0 * (points @ rows.T) + np.einsum("pd,pd->p", points, points)[:, None]
