@@ -147,6 +147,7 @@ def _constants() -> tuple[float | int, ...]:
         em.PLAIN_START,
         em.CONFIRMING_STEPS,
         acceleration.HALVINGS,
+        mstep.ROUNDING,
     )
 
 

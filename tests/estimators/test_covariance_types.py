@@ -72,7 +72,7 @@ def test_models_of_one_feature(name, tmp_path):
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("engine", ["numpy"])
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
 def test_rows_that_no_component_can_fit(name, engine):
     """Fewer rows than features, equal rows, a constant column: a finite result, marked as collapsed or not."""
     rng = np.random.default_rng(0)
