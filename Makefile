@@ -29,6 +29,9 @@ coverage: $(VENV)/test.stamp ## coverage of bootstrap intervals on 220 samples (
 bench: $(VENV)/test.stamp ## time and compare; --readme puts the table into README.md
 	$(BIN)/python benchmarks/run.py
 
+search: $(VENV)/test.stamp ## the search against the best optima known, ten seeds each: some minutes
+	$(BIN)/python benchmarks/search.py
+
 clean: ## remove what the commands above made
 	rm -rf out build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests examples docs -name __pycache__ -type d -exec rm -rf {} +

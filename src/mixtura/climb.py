@@ -84,7 +84,7 @@ def run(
         Called after each pass. A KeyboardInterrupt ends the runs and is raised
         again with every trajectory in a sound state.
     """
-    climbs = [climb for one in trajectories if (climb := _climb(engine, one)) is not None]
+    climbs = [climb for one in trajectories if (climb := _climb(engine, one, len(trajectories))) is not None]
     try:
         if on_pass is None:
             _run_side_by_side(engine, climbs)
@@ -100,13 +100,13 @@ def run(
         em.run(engine, group, None if on_pass is None else lambda _: on_pass(trajectories))
 
 
-def _climb(engine: Engine, one: Trajectory) -> _Climb | None:
+def _climb(engine: Engine, one: Trajectory, n_runs: int = 1) -> _Climb | None:
     """The native run from a trajectory's start; None where Python has to do it."""
     if one.history or one.status is not Status.RUNNING or type(one) is not Trajectory or not _is_plain(one.mstep):
         return None
     start, offer = one.start, getattr(engine, "ground", None)
     products = start.covariances.size + 20 * start.n_components
-    ground = offer(products) if offer is not None and start.n_features <= MAX_FEATURES else None
+    ground = offer(products, n_runs) if offer is not None and start.n_features <= MAX_FEATURES else None
     if ground is None:
         return None
     from mixtura import _native

@@ -36,6 +36,9 @@ QUADRATIC, CENTRED = 0, 1
 #: Fewer multiplications than this in a pass are done before a thread has started.
 THREADED_WORK = 2_000_000
 
+#: Runs side by side that are counted on to keep all threads busy.
+MOST_SIDE_BY_SIDE = 8
+
 Item = TypeVar("Item")
 
 
@@ -168,12 +171,14 @@ class NativeEngine:
         """Do ``work``, which is worth a thread, on every item, on as many threads as a pass may use."""
         _share_out(items, work, min(self._threads, len(items)))
 
-    def ground(self, n_products: int) -> Any | None:
-        """The rows as `_native.Climb` takes them; None where a pass, so many products a row, is worth several threads.
+    def ground(self, n_products: int, n_runs: int = 1) -> Any | None:
+        """The rows as `_native.Climb` takes them; None where passes, so many products a row, are worth several threads.
 
-        What is small enough depends on the rows alone, not on the threads, so that neither does the result.
+        Runs side by side keep the threads busy with longer passes than one run does. What is small enough depends
+        on the rows and the runs, not on the threads, so that neither does the result.
         """
-        return None if self._source.n_rows * n_products >= THREADED_WORK else self._ground
+        limit = THREADED_WORK * min(n_runs, MOST_SIDE_BY_SIDE)
+        return None if self._source.n_rows * n_products >= limit else self._ground
 
     @cached_property
     def _ground(self) -> Any | None:
