@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.base import CollapsedComponentWarning as CollapsedComponentWarning
     from mixtura.estimators.base import ConstantFeatureWarning as ConstantFeatureWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
+    from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC as GaussianMixtureIC
     from mixtura.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
     from mixtura.merging import merge_components as merge_components
     from mixtura.mixture import Mixture as Mixture
@@ -32,6 +33,7 @@ _HOMES = {
     "ConjugatePrior": "mixtura.prior",
     "ConstantFeatureWarning": "mixtura.estimators.base",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
+    "GaussianMixtureIC": "mixtura.estimators.gaussian_mixture_ic",
     "Mixture": "mixtura.mixture",
     "ModelFileError": "mixtura.persistence",
     "Status": "mixtura.em",
@@ -48,6 +50,7 @@ __all__ = [
     "ConjugatePrior",
     "ConstantFeatureWarning",
     "GaussianMixture",
+    "GaussianMixtureIC",
     "Mixture",
     "ModelFileError",
     "Status",

@@ -33,6 +33,12 @@ MARKERS = "osD^vP*X<>pH"  # as many again, because colours repeat and prints are
 #: More components than this are numbered at their centres: a longer legend hides rows.
 LEGEND_LIMIT = 4
 
+#: More curves than this have their legend beside the axes.
+LEGEND_CURVES = 6
+
+#: Crosses for what failed with one number of components stand this far apart: fourteen of them take less than one unit.
+FAILURE_STEP = 0.06
+
 NOISE_COLOR = "0.55"
 CURVE_POINTS = 512
 
@@ -293,19 +299,58 @@ class ModelSelectionDisplay:
         curves = {name: [curve.get(k, np.nan) for k in numbers] for name, curve in found.items()}
         return cls(numbers, curves if len(curves) > 1 else next(iter(curves.values()))).plot(ax=ax)
 
+    @classmethod
+    def from_selection(cls, selection: Any, *, ax: Any = None) -> ModelSelectionDisplay:
+        """Draw the criterion of a fitted `GaussianMixtureIC` over all its cells.
+
+        Parameters
+        ----------
+        selection : fitted GaussianMixtureIC
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        ModelSelectionDisplay
+        """
+        table, criterion = selection.results_, selection.criterion
+        numbers = np.unique(table["n_components"])
+        curves = {}
+        for name in dict.fromkeys(table["covariance_type"]):
+            own = table["covariance_type"] == name
+            found = dict(zip(table["n_components"][own], table[criterion][own], strict=True))
+            curves[str(name)] = [found.get(number, np.nan) for number in numbers]
+        label = "cross-validated -2 log density" if criterion == "cv" else criterion.upper()
+        return cls(numbers.tolist(), curves, label).plot(ax=ax)
+
     def plot(self, *, ax: Any = None) -> ModelSelectionDisplay:
-        """Draw on ``ax``, or on new axes; returns this display."""
+        """Draw on ``ax``, or on new axes; returns this display.
+
+        What has no value is a small cross at the lower edge, in its curve's colour.
+        """
         self.figure_, self.ax_ = _axes(ax)
         for index, (name, curve) in enumerate(self._curves.items()):
             style = {"color": color_of(index), "marker": marker_of(index), "label": name or None}
             self.ax_.plot(self.n_components, curve, ms=5, lw=1.5, **style)
         self._mark_best()
+        self._mark_failures()
         self.ax_.set_xticks(list(self.n_components))
         self.ax_.set_xlabel("number of components")
         self.ax_.set_ylabel(f"{self.criterion} (lower is better)")
-        if len(self._curves) > 1:
+        if len(self._curves) > LEGEND_CURVES:  # a long legend stands beside the axes
+            self.ax_.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        elif len(self._curves) > 1:
             self.ax_.legend(frameon=False, fontsize="small", ncols=2)
         return self
+
+    def _mark_failures(self) -> None:
+        """Crosses where curves have no value, side by side at the lower edge; only the first is in the legend."""
+        label, edge, width = "no sound fit", self.ax_.get_xaxis_transform(), FAILURE_STEP * len(self._curves)
+        for index, curve in enumerate(self._curves.values()):
+            for number in np.asarray(self.n_components)[~np.isfinite(curve)]:
+                at = number + FAILURE_STEP * (index + 0.5) - 0.5 * width
+                style = {"color": color_of(index), "ms": 4, "ls": "none", "label": label or None}
+                self.ax_.plot([at], [0.025], "x", transform=edge, **style)
+                label = ""
 
     def _mark_best(self) -> None:
         name, number = self.best_

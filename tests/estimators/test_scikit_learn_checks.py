@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, GaussianMixtureIC
 
 VARIANTS = [
     GaussianMixture(),
@@ -16,6 +16,8 @@ VARIANTS = [
     GaussianMixture(n_components=2, equal_weights=True),
     GaussianMixture(n_components=2, prior="default"),
     GaussianMixture(n_components=2, noise=True),
+    GaussianMixtureIC((1, 2)),
+    GaussianMixtureIC(2, covariance_type=["EII", "VVV"], criterion="icl", n_init=2),
 ]
 
 

@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-import mixtura
 from mixtura import GaussianMixture, Mixture, Status
-from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, message, print_json, progress
-from mixtura.cli.fitting import DRAWINGS, Candidate, best_of, draw, fit_candidate, selection_text, with_names
-from mixtura.covariance import ALIASES, MODELS
-from mixtura.estimators.parameters import PRIORS
+from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, message, print_json
+from mixtura.cli.options import (
+    Columns,
+    Components,
+    Data,
+    EqualWeights,
+    Floor,
+    Json,
+    Labels,
+    MaxIterations,
+    ModelFile,
+    ModelOutput,
+    Noise,
+    Output,
+    Plot,
+    PriorName,
+    Seed,
+    Threads,
+    Tolerance,
+    Weights,
+    component_numbers,
+    covariance_name,
+    covariance_names,
+    criterion_name,
+    initialization_name,
+    names_of,
+    print_version,
+    starts,
+)  # fmt: skip
+from mixtura.cli.selecting import cells_of, choose, draw, numbers_text, ranking_text, with_names
+from mixtura.estimators.gaussian_mixture_ic import CRITERIA
 from mixtura.initialization import INITIALIZERS
 from mixtura.persistence import load, save
 from mixtura.summary import summary_text
-from mixtura.table import WRITABLE, Table, read_table, write_table
+from mixtura.table import Table, read_table, write_table
 
 __all__ = ["application"]
 
@@ -32,108 +56,11 @@ application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-MAX_COMPONENTS = 100_000
-
-
-# Options
-
-
-def _component_numbers(text: str) -> list[int]:
-    """``3``, ``1:9`` (both ends count) or ``2,4,8``."""
-    numbers: list[int] = []
-    try:
-        for part in text.split(","):
-            first, colon, last = part.partition(":")
-            low, high = int(first), int(last if colon else first)
-            numbers += range(low, min(high, MAX_COMPONENTS + 1) + 1) if low <= high else [0]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1 or max(numbers) > MAX_COMPONENTS:
-        raise typer.BadParameter(f"{text!r} is neither a number like 3, a range like 1:9 nor a list like 2,4,8")
-    return sorted(set(numbers))
-
-
-def _covariance_name(name: str) -> str:
-    known = [*ALIASES, *MODELS]
-    if name not in known:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}")
-    return name
-
-
-def _starts(text: str) -> str:
-    if text != "auto" and not (text.isdecimal() and int(text) > 0):
-        raise typer.BadParameter(f"{text!r} is neither auto nor a number of at least 1")
-    return text
-
-
-def _initialization_name(name: str) -> str:
-    if name not in INITIALIZERS:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(INITIALIZERS)}")
-    return name
-
-
-def _prior_name(name: str) -> str:
-    if name not in ("none", *PRIORS):
-        raise typer.BadParameter(f"{name!r} is neither none nor {', '.join(PRIORS)}")
-    return name
-
-
-def _destination(endings: tuple[str, ...], or_standard_output: bool = False) -> Callable[[str | None], str | None]:
-    """A check that a file can be written, made before the work and not after it."""
-
-    def check(path: str | None) -> str | None:
-        if path is None or (path == "-" and or_standard_output):
-            return path
-        if Path(path).suffix.lower() not in endings:
-            raise typer.BadParameter(f"{path!r} must end in {', '.join(endings)}")
-        if not Path(path).absolute().parent.is_dir():
-            raise typer.BadParameter(f"there is no folder {str(Path(path).parent)!r}")
-        return path
-
-    return check
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",")]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"mixtura {mixtura.__version__}")
-        raise typer.Exit
-
-
-Data = Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or .npy file; - for standard input.")]
-ModelFile = Annotated[str, typer.Argument(metavar="MODEL", help="Model file that `mixtura fit -o` wrote.")]
-Columns = Annotated[
-    str | None, typer.Option("--columns", help="Features: names, or positions from 0 without a header; commas between.")
-]
-Weights = Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Column of the rows' weights.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed; the same seed, the same result.")]
-Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads; the result is the same for any number.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        callback=_destination(WRITABLE, True),
-        help=f"Write here: {', '.join(WRITABLE)}.",
-    ),
-]
-Components = Annotated[
-    str,
-    typer.Option("--components", "-k", metavar="K", help="3, or 1:9 or 2,4,8: the lowest BIC of these."),
-]
-
 
 @application.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -148,80 +75,110 @@ def fit(
     data: Data,
     components: Components,
     covariance: Annotated[
-        str, typer.Option(callback=_covariance_name, help="full, tied, diag, spherical, or mclust's: EII to VVV, E, V.")
+        str, typer.Option(callback=covariance_name, help="full, tied, diag, spherical, or mclust's: EII to VVV, E, V.")
     ] = "full",
-    equal_weights: Annotated[bool, typer.Option("--equal-weights", help="Hold the components' shares equal.")] = False,
-    prior: Annotated[str, typer.Option(callback=_prior_name, help="none, or default: scaled to the data.")] = "none",
-    noise: Annotated[bool, typer.Option("--noise", help="Add a uniform background; its label is -1.")] = False,
+    equal_weights: EqualWeights = False,
+    prior: PriorName = "none",
+    noise: Noise = False,
     columns: Columns = None,
     weights: Weights = None,
     seed: Seed = None,
-    init: Annotated[str, typer.Option(callback=_initialization_name, help=f"{', '.join(INITIALIZERS)}.")] = "kmeans",
+    init: Annotated[str, typer.Option(callback=initialization_name, help=f"{', '.join(INITIALIZERS)}.")] = "kmeans",
     n_init: Annotated[
         str,
-        typer.Option("--n-init", metavar="N", callback=_starts, help="auto: search for the best; or that many starts."),
+        typer.Option("--n-init", metavar="N", callback=starts, help="auto: search for the best; or that many starts."),
     ] = "auto",
-    tol: Annotated[float, typer.Option(min=0.0, help="Log likelihood per row that may be left to gain.")] = 1e-6,
-    max_iter: Annotated[int, typer.Option("--max-iter", min=1, help="Largest number of EM iterations.")] = 1000,
-    reg_covar: Annotated[
-        float, typer.Option("--reg-covar", min=0.0, help="Least variance, as a share of the features' own.")
-    ] = 1e-6,
+    tol: Tolerance = 1e-6,
+    max_iter: MaxIterations = 1000,
+    reg_covar: Floor = 1e-6,
     threads: Threads = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", callback=_destination((".json",)), help="Model file to write: .json."
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", callback=_destination(WRITABLE), help="Write each row's component here."),
-    ] = None,
-    plot: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", callback=_destination(DRAWINGS), help="Draw the result here: .png, .svg, .pdf."),
-    ] = None,
+    output: ModelOutput = None,
+    labels: Labels = None,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> int:
     """Fit a mixture to DATA and show it. Exit code 3: written, but EM did not converge."""
-    numbers = _component_numbers(components)
+    numbers = component_numbers(components)
     options = {
         "covariance_type": covariance, "equal_weights": equal_weights, "random_state": seed, "init_params": init,
         "n_init": n_init if n_init == "auto" else int(n_init), "tol": tol, "max_iter": max_iter,
         "reg_covar": reg_covar, "n_threads": threads, "prior": None if prior == "none" else prior, "noise": noise,
     }  # fmt: skip
-    table = read_table(data, _names(columns), weights)
-    candidates = _fit_all(table, numbers, options)
-    best = best_of(candidates)
-    _write_results(table, candidates, best, {"output": output, "labels": labels, "plot": plot})
+    table = read_table(data, names_of(columns), weights)
+    model, choice = _fit_all(table, numbers, options)
+    _write_results(table, model, choice, {"output": output, "labels": labels, "plot": plot})
     if as_json:
-        chosen = {"selection": [one.facts() for one in candidates]} if len(candidates) > 1 else {}
-        print_json({**_facts(best.model), **chosen})
+        print_json({**_facts(model), **({} if choice is None else {"selection": cells_of(choice)})})
     else:
-        selection = selection_text(candidates, best) + "\n\n" if len(candidates) > 1 else ""
-        print(selection + best.model.summary())
-    return DONE if best.model.converged_ else NOT_CONVERGED
+        print(("" if choice is None else numbers_text(choice) + "\n\n") + model.summary())
+    return DONE if model.converged_ else NOT_CONVERGED
 
 
-def _fit_all(table: Table, numbers: list[int], options: dict[str, Any]) -> list[Candidate]:
-    candidates = []
-    with progress(len(numbers)) as advance:
-        for number in numbers:
-            advance(f"{number} components")
-            candidates.append(fit_candidate(table, number, options, several=len(numbers) > 1))
-    return candidates
+def _fit_all(table: Table, numbers: list[int], options: dict[str, Any]) -> tuple[GaussianMixture, Any]:
+    """The fit of one number of components, or the best of several and the choice that it comes from."""
+    if len(numbers) > 1:
+        choice = choose(table, numbers, options)
+        return choice.best_estimator_, choice
+    model = GaussianMixture(numbers[0], **options)
+    return model.fit(table.frame, sample_weight=table.weights), None
 
 
-def _write_results(table: Table, candidates: list[Candidate], best: Candidate, files: dict[str, str | None]) -> None:
+def _write_results(table: Table, model: GaussianMixture, choice: Any, files: dict[str, str | None]) -> None:
     """The model first: nothing that fails later may lose it."""
-    assignment = best.model.predict(table.frame) if files["labels"] or files["plot"] else np.empty(0)
-    with_names(best.model, table.names)
+    assignment = model.predict(table.frame) if files["labels"] or files["plot"] else np.empty(0)
+    with_names(model, table.names)
     if files["output"] is not None:
-        save(best.model, files["output"])
+        save(model, files["output"])
     if files["labels"] is not None:
         write_table(files["labels"], {"label": assignment})
     if files["plot"] is not None:
-        draw(files["plot"], candidates, best, table, assignment)
+        draw(files["plot"], model, choice, table, assignment)
+
+
+@application.command()
+@guarded
+def select(
+    data: Data,
+    components: Annotated[str, typer.Option("--components", "-k", metavar="K", help="1:9 or 2,4,8.")] = "1:9",
+    covariance: Annotated[
+        str, typer.Option(callback=covariance_names, help="all, or names with commas between.")
+    ] = "all",
+    criterion: Annotated[
+        str, typer.Option(callback=criterion_name, help=f"{', '.join(CRITERIA)}; lower is better.")
+    ] = "bic",
+    equal_weights: EqualWeights = False,
+    prior: PriorName = "none",
+    noise: Noise = False,
+    columns: Columns = None,
+    weights: Weights = None,
+    seed: Seed = None,
+    tol: Tolerance = 1e-6,
+    max_iter: MaxIterations = 1000,
+    reg_covar: Floor = 1e-6,
+    threads: Threads = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Folds of cv at a time, in processes.")] = None,
+    output: ModelOutput = None,
+    labels: Labels = None,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> int:
+    """Choose the number of components and the covariance model for DATA. Exit code 3: the best did not converge."""
+    options = {
+        "covariance_type": covariance if covariance == "all" else covariance.split(","), "criterion": criterion,
+        "equal_weights": equal_weights, "prior": None if prior == "none" else prior, "noise": noise,
+        "random_state": seed, "tol": tol, "max_iter": max_iter, "reg_covar": reg_covar, "n_threads": threads,
+        "n_jobs": jobs,
+    }  # fmt: skip
+    numbers = component_numbers(components)
+    table = read_table(data, names_of(columns), weights)
+    choice = choose(table, numbers, options)
+    best = choice.best_estimator_
+    _write_results(table, best, choice, {"output": output, "labels": labels, "plot": plot})
+    if as_json:
+        print_json({**_facts(best), "criterion": criterion, "selection": cells_of(choice)})
+    else:
+        print(ranking_text(choice) + "\n\n" + best.summary())
+    return DONE if best.converged_ else NOT_CONVERGED
 
 
 def _place(path: str | None) -> Any:
@@ -345,7 +302,7 @@ def _model_and_rows(
     model = load(model_file)
     names = _feature_names(model)
     estimator = _as_estimator(model).set_params(n_threads=threads)
-    table = read_table(data, _names(columns), weights, expected=names)
+    table = read_table(data, names_of(columns), weights, expected=names)
     expected, found = estimator.mixture_.n_features, table.frame.shape[1]
     if found != expected:
         raise ValueError(

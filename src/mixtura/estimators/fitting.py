@@ -25,7 +25,7 @@ from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 
-__all__ = ["Fit", "fit_mixture", "standardize"]
+__all__ = ["Fit", "fit_mixture", "prior_of", "standardize"]
 
 OnPass = Callable[[Sequence[Trajectory]], None]
 
@@ -82,7 +82,7 @@ def fit_mixture(
     engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
     if estimator.prior is not None:
         sound = source if noise is None else noise.clean
-        mstep = replace(mstep, prior=_prior(estimator, sound, standardization, mstep.model.shape))
+        mstep = replace(mstep, prior=prior_of(estimator, sound, standardization, mstep.model.shape))
     maker = StartMaker(estimator, source, standardization, mstep, kept, noise, on_search)
     starts = [standardization.forward(previous)] if previous is not None else maker.starts(engine, options)
     best = search.best_of(engine, starts, mstep, options, on_pass)
@@ -101,7 +101,7 @@ def fit_mixture(
     )
 
 
-def _prior(estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape) -> Prior:
+def prior_of(estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape) -> Prior:
     """The prior that the estimator asks for, in standardised coordinates; its scale is that of the source's rows."""
     n_features = standardization.shift.size
     nowhere = np.zeros((1, n_features))

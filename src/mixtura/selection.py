@@ -1,0 +1,347 @@
+"""Selection: a fit for every covariance model and number of components, each helped by its neighbours.
+
+A cell is one model with one number of components. Cells share their starts, which
+are made once for each number of components, and then learn from one another: a
+good partition travels to the other models of the same number of components, and
+to the next number up by splitting a component, down by merging two. What is kept
+is decided by measured log likelihood alone.
+
+All of this acts on a mixture's own moments and asks for no pass over the rows. A
+start need not be in the model that it is for: the first M-step puts it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.climb import run
+from mixtura.em import EMOptions, Status, Trajectory
+from mixtura.engine.engine import Engine
+from mixtura.mixture import Mixture
+from mixtura.mstep import MStep
+from mixtura.search import merit
+from mixtura.shape import FULL, SPHERICAL, Array
+from mixtura.standardization import Standardization
+
+__all__ = ["Cell", "Coordinates", "Start", "Sweep", "spurious"]
+
+#: Iterations after which proposals for one cell are compared: most show by then where they are heading.
+SHORT_ITERATIONS = 8
+
+#: Proposals for one cell that are run on to their optimum.
+SURVIVORS = 2
+
+#: A proposal replaces what a cell has from this difference per row on; less is rounding and the stop rule.
+DISTINCT = 1e-7
+
+#: A proposal this far per row below what its cell has, after a short run, is not run on.
+HOPEFUL = 0.5
+
+#: Rounds in which cells learn from their neighbours: what is good reaches all cells in two or three.
+ROUNDS = 3
+
+#: Closest pairs of components that are tried as a merge.
+MERGES = 2
+
+#: Models on each side, in the order of their numbers of parameters, to which a cell gives its partition: this many less
+#: its number of components, and one at least. With few components runs cost little, and little else helps.
+NEIGHBOURS = 6
+
+#: A component is spurious if it holds fewer than this many times D + 1 rows, and its variance in some direction
+#: is less than this share of the components' average. No fit of mclust to its reference sets has such a component.
+FEW_ROWS = 2
+THIN = 1e-5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """A standardisation, and the engine that takes sums in it."""
+
+    standardization: Standardization
+    engine: Engine
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Weights (K,), means (K, D) and dense covariances (K, D, D), in the unit-free coordinates."""
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+    @classmethod
+    def of(cls, mixture: Mixture, here: Standardization, home: Standardization) -> Start:
+        """A mixture in some coordinates, as a start in those at home."""
+        scale = here.scale / home.scale
+        means = mixture.means * scale + (here.shift - home.shift) / home.scale
+        return cls(mixture.proportions, means, FULL.rescale(mixture.dense_covariances, scale))
+
+    def member(self, mstep: MStep, home: Standardization, here: Standardization) -> Mixture:
+        """A mixture in the shape of a model, from the coordinates at home to those here."""
+        shape = mstep.model.shape
+        n_components = self.weights.size
+        scale = home.scale / here.scale
+        dense = FULL.rescale(self.covariances, scale)
+        if shape.shared:
+            dense = dense * self.weights[:, None, None]
+        covariances = shape.compress(dense)
+        if shape is SPHERICAL:
+            covariances = covariances / self.means.shape[1]
+        weights = np.full(n_components, 1.0 / n_components) if mstep.equal_weights else self.weights
+        means = self.means * scale + (home.shift - here.shift) / here.scale
+        return mstep.admit(Mixture(weights, means, covariances, mstep.covariance_type, mstep.equal_weights))
+
+    def widened(self) -> Start:
+        """With equal weights and every covariance as wide as the average: small components do not collapse at once."""
+        pooled = np.einsum("k,kij->ij", self.weights, self.covariances)
+        n_components = self.weights.size
+        return Start(np.full(n_components, 1.0 / n_components), self.means, np.array([pooled] * n_components))
+
+    def splits(self) -> list[Start]:
+        """With each component in turn cut through its mean across its longest axis.
+
+        The halves of a Gaussian with longest axis v of variance l have means
+        ``mean +- sqrt(2 l / pi) v`` and each the covariance ``S - (2 l / pi) v v^T``.
+        """
+        values, vectors = np.linalg.eigh(self.covariances)
+        steps = np.sqrt(2 / np.pi * np.maximum(values[:, -1:], 0.0)) * vectors[:, :, -1]
+        halves = self.covariances - steps[:, :, None] * steps[:, None, :]
+        return [self._split(k, steps[k], halves[k]) for k in range(self.weights.size)]
+
+    def _split(self, k: int, step: Array, half: Array) -> Start:
+        weights = np.append(self.weights, 0.5 * self.weights[k])
+        means = np.concatenate([self.means, self.means[k : k + 1] - step])
+        covariances = np.concatenate([self.covariances, half[None]])
+        weights[k] *= 0.5
+        means[k] += step
+        covariances[k] = half
+        return Start(weights, means, covariances)
+
+    def merges(self, number: int) -> list[Start]:
+        """With the pairs merged, one at a time, that seem to lose the least log likelihood.
+
+        The bound is ``w_ij log |S_ij| - w_i log |S_i| - w_j log |S_j|`` with the
+        merged component's moments (Runnalls 2007, eq. 16).
+        """
+        first, second = np.triu_indices(self.weights.size, 1)
+        a, b = self.weights[first], self.weights[second]
+        total = np.maximum(a + b, np.finfo(np.float64).tiny)
+        apart = self.means[first] - self.means[second]
+        share = (a / total)[:, None, None]
+        merged = share * self.covariances[first] + (1 - share) * self.covariances[second]
+        merged += share * (1 - share) * apart[:, :, None] * apart[:, None, :]
+        own = self.weights * np.linalg.slogdet(self.covariances)[1]
+        cost = total * np.linalg.slogdet(merged)[1] - own[first] - own[second]
+        means = share[:, :, 0] * self.means[first] + (1 - share[:, :, 0]) * self.means[second]
+        return [
+            self._merge(first[p], second[p], total[p], means[p], merged[p])
+            for p in np.argsort(cost, kind="stable")[:number]
+        ]
+
+    def _merge(self, i: int, j: int, weight: float, mean: Array, covariance: Array) -> Start:
+        kept = np.delete(np.arange(self.weights.size), j)  # j > i: what i is called does not change
+        weights, means, covariances = self.weights[kept], self.means[kept], self.covariances[kept]
+        weights[i], means[i], covariances[i] = weight, mean, covariance
+        return Start(weights, means, covariances)
+
+
+@dataclass(eq=False)
+class Cell:
+    """One covariance model with one number of components, and the best run for it so far.
+
+    Attributes
+    ----------
+    mstep : MStep
+    n_components : int
+    best : Trajectory or None
+    reason : str
+        Why nothing was tried, if so.
+    """
+
+    mstep: MStep
+    n_components: int
+    reason: str = ""
+    best: Trajectory | None = field(default=None, init=False)
+    _before: list[float] = field(default_factory=list, init=False)
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a fit without degenerate or spurious components."""
+        return self.best is not None and _worth(self.best)[0]
+
+    @property
+    def history(self) -> list[float]:
+        """Objective per row after each iteration, the short run's among them."""
+        return self._before + ([] if self.best is None else self.best.history[1:])
+
+    def take(self, trajectory: Trajectory, before: list[float]) -> bool:
+        """Keep a finished run, which went on from one with that history, if it is better; whether it is."""
+        sound, value = _worth(trajectory)
+        if not np.isfinite(value) or (self.best is not None and (sound, value - DISTINCT) <= _worth(self.best)):
+            return False
+        self.best, self._before = trajectory, before
+        return True
+
+    def go_on(self, options: EMOptions) -> Trajectory | None:
+        """A run from where the best one ended, which takes its place."""
+        if self.best is not None:
+            self._before = self.history
+            self.best = Trajectory(self.best.mixture, self.mstep, options)
+        return self.best
+
+
+@dataclass(eq=False)
+class Sweep:
+    """Fits for all cells.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    coordinates : mapping of bool to Coordinates
+        The data, in the coordinates of unit-free models (True) and of others (False).
+    options : EMOptions
+        Of the runs that are taken to their end.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each step.
+    """
+
+    cells: Sequence[Cell]
+    coordinates: Mapping[bool, Coordinates]
+    options: EMOptions
+    progress: Progress | None = None
+
+    def run(self, starts: Mapping[int, Sequence[Start]]) -> None:
+        """From starts for each number of components, in the unit-free coordinates, to the best fit of each cell."""
+        self._report(0)
+        live = [cell for cell in self.cells if not cell.reason]
+        fresh = self._compete([(cell, start) for cell in live for start in starts[cell.n_components]])
+        lost = [cell for cell in live if not cell.sound]
+        fresh |= self._compete([(cell, start.widened()) for cell in lost for start in starts[cell.n_components]])
+        for step in range(1, ROUNDS + 1):
+            self._report(step)
+            fresh = self._compete(list(self._lessons(fresh)))
+            if not fresh:
+                break
+        self._report(ROUNDS + 1)
+
+    def finish(self, coordinates: Mapping[bool, Coordinates]) -> None:
+        """Run each cell's best on, to its optimum on other rows: all of them, after a subsample."""
+        self.coordinates = coordinates
+        self._run([(cell, one) for cell in self.cells if (one := cell.go_on(self.options)) is not None])
+
+    def _report(self, step: int) -> None:
+        if self.progress is not None:
+            self.progress(step, ROUNDS + 1)
+
+    def _compete(self, proposals: Sequence[tuple[Cell, Start]]) -> set[Cell]:
+        """Short runs of all proposals, long ones of the best for each cell; the cells that got better."""
+        short = replace(self.options, max_iter=min(SHORT_ITERATIONS, self.options.max_iter))
+        runs = [(cell, self._proposed(cell, start, short)) for cell, start in proposals]
+        self._run(runs)
+        rivals: dict[Cell, list[Trajectory]] = {}
+        for cell, one in runs:
+            rivals.setdefault(cell, []).append(one)
+        finals = []
+        for cell, group in rivals.items():
+            group.sort(key=_worth, reverse=True)
+            finals += [(cell, *self._continued(one)) for one in _distinct(group)[:SURVIVORS] if _hopeful(cell, one)]
+        self._run([(cell, one) for cell, one, _ in finals])
+        return {cell for cell, one, before in finals if cell.take(one, before)}
+
+    def _continued(self, short: Trajectory) -> tuple[Trajectory, list[float]]:
+        """The same run, to its end, and what it went on from. One that has collapsed is left: EM does not come back."""
+        ended = short.status is not Status.MAX_ITERATIONS or short.n_iter >= self.options.max_iter
+        if ended or not _worth(short)[0]:
+            return short, []
+        return Trajectory(short.mixture, short.mstep, self.options), short.history[1:]
+
+    def _run(self, runs: Sequence[tuple[Cell, Trajectory]]) -> None:
+        for unit_free, coordinates in self.coordinates.items():
+            group = [one for cell, one in runs if cell.mstep.model.unit_free is unit_free]
+            if group:
+                run(coordinates.engine, group)
+
+    def _proposed(self, cell: Cell, start: Start, options: EMOptions) -> Trajectory:
+        home, here = (self.coordinates[key].standardization for key in (True, cell.mstep.model.unit_free))
+        return Trajectory(start.member(cell.mstep, home, here), cell.mstep, options)
+
+    def _lessons(self, fresh: set[Cell]) -> Iterator[tuple[Cell, Start]]:
+        """What the neighbours of each cell that got better may learn from it."""
+        at = {(cell.mstep.covariance_type, cell.n_components): cell for cell in self.cells if not cell.reason}
+        for cell in self.cells:  # in their order: a set has none
+            if cell not in fresh or not cell.sound:
+                continue
+            name, number = cell.mstep.covariance_type, cell.n_components
+            start = self._start(cell)
+            if number > 1:
+                yield from ((at[other, number], start) for other in self._relatives(cell) if (other, number) in at)
+            if (name, number + 1) in at:
+                yield from ((at[name, number + 1], split) for split in start.splits())
+            if (name, number - 1) in at and number > 2:
+                yield from ((at[name, number - 1], merged) for merged in start.merges(MERGES))
+
+    def _start(self, cell: Cell) -> Start:
+        """Where a cell's best run stands."""
+        assert cell.best is not None
+        home, here = (self.coordinates[key].standardization for key in (True, cell.mstep.model.unit_free))
+        return Start.of(cell.best.mixture, here, home)
+
+    def _relatives(self, cell: Cell) -> list[str]:
+        """Models next to a cell's in their numbers of parameters, on either side."""
+        rivals = [one for one in self.cells if one.n_components == cell.n_components]
+        n_features = self.coordinates[True].standardization.scale.size
+        rivals.sort(key=lambda one: one.mstep.model.n_parameters(one.n_components, n_features))
+        place = rivals.index(cell)
+        reach = max(1, NEIGHBOURS - cell.n_components)
+        near = rivals[max(0, place - reach) : place] + rivals[place + 1 : place + 1 + reach]
+        return [one.mstep.covariance_type for one in near]
+
+
+def _distinct(ranked: Sequence[Trajectory]) -> list[Trajectory]:
+    """Ranked runs without those that are where the one before them is."""
+    chosen: list[Trajectory] = []
+    for one in ranked:
+        if not chosen or abs(chosen[-1].log_likelihood - one.log_likelihood) > DISTINCT:
+            chosen.append(one)
+    return chosen
+
+
+def _hopeful(cell: Cell, one: Trajectory) -> bool:
+    """Whether a short run may still overtake what its cell has."""
+    if cell.best is None:
+        return True
+    sound, value = _worth(one)
+    return (sound, value + min(one.gap, HOPEFUL)) > _worth(cell.best)
+
+
+def _worth(one: Trajectory) -> tuple[bool, float]:
+    """Merit, where spurious components count as degenerate ones."""
+    sound, value = merit(one)
+    return sound and not spurious(one).size, value
+
+
+def spurious(one: Trajectory) -> NDArray[np.intp]:
+    """Components of few rows that happen to lie in almost one place, line or plane.
+
+    Such a component is an optimum, but says nothing of where other rows would
+    fall (McLachlan and Peel 2000, section 3.10). It shows in one direction in
+    which it is far thinner than components are on average.
+    """
+    mixture = one.mixture
+    if one.statistics is None or mixture.n_components == 1:
+        return np.empty(0, dtype=np.intp)
+    count = one.statistics.count[: mixture.n_components]  # a background comes after the components
+    few = np.flatnonzero(count < FEW_ROWS * (mixture.n_features + 1))
+    if not few.size:
+        return few
+    dense = mixture.dense_covariances
+    pooled = np.einsum("k,kij->ij", mixture.proportions, dense)
+    root = FULL.whiten(pooled[None])[0]
+    widths = np.linalg.eigvalsh(root.T @ dense[few] @ root)[:, 0]
+    return few[widths < THIN]
