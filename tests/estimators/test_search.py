@@ -64,7 +64,7 @@ def test_moves_mend_an_optimum_that_em_cannot_leave():
     start = search.partition_start(sample, np.eye(3)[stuck], mstep)
     em = Trajectory(start, mstep, EMOptions())
     search.run(engine, [em])
-    hunt = search.Search(engine, engine, mstep)
+    hunt = search.Search(engine, engine, 600, mstep)
     best = hunt.best([start])
     assert best.log_likelihood > em.log_likelihood + 0.04
     assert hunt.report.n_accepted >= 1
@@ -122,3 +122,9 @@ def test_seeds_are_rows_drawn_far_from_each_other_and_weights_count_as_rows():
     repeated = many_seeds(np.repeat(rows, weights, axis=0), np.ones(weights.sum()), 3, 5, np.random.RandomState(3))
     np.testing.assert_array_equal(weighted[0], repeated[0])
     np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-12)
+
+
+def test_few_rows_a_component_get_a_short_search():
+    report = GaussianMixture(3, random_state=0).fit(IRIS).search_
+    assert report.n_moves == 0 and sum(report.times_reached) == 1, "50 rows a component, in four features"
+    assert GaussianMixture(3, random_state=0).fit(np.tile(IRIS, (20, 1))).search_.n_moves > 0

@@ -80,7 +80,7 @@ class StartMaker:
             starts = search.seeded_starts(sample, k, n_starts, self.mstep, rng)
         else:
             starts = self._made(sample, name, n_starts, rng)
-        hunt = search.Search(coarse_engine, fine_engine, self.mstep, options, self.on_search)
+        hunt = search.Search(coarse_engine, fine_engine, self.source.total_weight, self.mstep, options, self.on_search)
         best = hunt.best(starts)
         self.reports.append(hunt.report)
         return best.mixture
