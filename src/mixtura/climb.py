@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mixtura import acceleration, em, mstep
-from mixtura.em import Status, Trajectory
+from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
@@ -51,18 +51,17 @@ class _Climb:
     def settle(self) -> None:
         """Make the trajectory look as if Python had run it this far; leave it as it was if the climb failed."""
         one, native = self.trajectory, self.native
-        if native.status == FAILED or not native.history:
+        if native.status == FAILED or native.passes == 0:
             return
-        if len(native.history) > 1:  # else it is still the start
+        status, one.history, one.gap, collapsed = native.course()
+        one.status, one.collapsed = STATUSES[status], np.array(collapsed)
+        if native.passes > 1:  # else it is still the start
             weights, means, covariances = native.mixture()
             one.mixture = Mixture(weights, means, covariances, one.mstep.covariance_type, one.mstep.equal_weights)
         count, first, second, reference, log_likelihood = native.statistics()
         one.statistics = SufficientStats(
             count, first, second, reference, log_likelihood, self.total_weight, one.mixture.shape
         )
-        one.history, one.gap = native.history, native.gap
-        one.collapsed = np.array(native.collapsed)
-        one.status = STATUSES[native.status]
 
 
 def run(
@@ -84,7 +83,8 @@ def run(
         Called after each pass. A KeyboardInterrupt ends the runs and is raised
         again with every trajectory in a sound state.
     """
-    climbs = [climb for one in trajectories if (climb := _climb(engine, one, len(trajectories))) is not None]
+    settings = _Settings(engine, len(trajectories))
+    climbs = [climb for one in trajectories if (climb := settings.climb(one)) is not None]
     try:
         if on_pass is None:
             _run_side_by_side(engine, climbs)
@@ -100,39 +100,57 @@ def run(
         em.run(engine, group, None if on_pass is None else lambda _: on_pass(trajectories))
 
 
-def _climb(engine: Engine, one: Trajectory, n_runs: int = 1) -> _Climb | None:
-    """The native run from a trajectory's start; None where Python has to do it."""
-    if one.history or one.status is not Status.RUNNING or type(one) is not Trajectory or not _is_plain(one.mstep):
-        return None
-    start, offer = one.start, getattr(engine, "ground", None)
-    products = start.covariances.size + 20 * start.n_components
-    ground = offer(products, n_runs) if offer is not None and start.n_features <= MAX_FEATURES else None
-    if ground is None:
-        return None
+class _Settings:
+    """What native runs on one engine are given: the rows, and settings that most runs of a search share."""
+
+    def __init__(self, engine: Engine, n_runs: int = 1) -> None:
+        self._offer = getattr(engine, "ground", None)
+        self._n_runs = n_runs
+        self._known: dict[tuple[int, int], tuple[MStep, EMOptions, Any | None]] = {}
+
+    def climb(self, one: Trajectory) -> _Climb | None:
+        """The native run from a trajectory's start; None where Python has to do it."""
+        start = one.start
+        n_components, n_features = start.means.shape
+        if one.history or one.status is not Status.RUNNING or type(one) is not Trajectory:
+            return None
+        if n_features > MAX_FEATURES or start.background is not None:
+            return None
+        products = start.covariances.size + 20 * n_components
+        ground = None if self._offer is None else self._offer(products, self._n_runs)
+        settings = None if ground is None else self._of(one)
+        if ground is None or settings is None:
+            return None
+        from mixtura import _native
+
+        native = _native.Climb(ground, settings, start.weights, start.means, start.covariances)
+        return _Climb(one, native, max(1, CALL_WORK // (products * ground.n_rows)), ground.total_weight)
+
+    def _of(self, one: Trajectory) -> Any | None:
+        """Settings of a trajectory; None where the climb does not know its M-step or covariance model."""
+        key = (id(one.mstep), id(one.options))  # both are frozen, and kept here so that their ids are not used again
+        if key not in self._known:
+            self._known[key] = (one.mstep, one.options, _settings(one.mstep, one.options))
+        return self._known[key][2]
+
+
+def _settings(step: MStep, options: EMOptions) -> Any | None:
     from mixtura import _native
 
-    model = start.model.name
-    if model not in _native.covariance_models():
+    known = ("covariance_type", "floor", "equal_weights")
+    plain = all(getattr(step, field.name) == field.default for field in fields(step) if field.name not in known)
+    model = step.model.name
+    if type(step) is not MStep or not plain or model not in _native.covariance_models():
         return None
-    options = one.options
-    native = _native.Climb(
-        ground,
+    return _native.Settings(
         model,
-        *(np.ascontiguousarray(array) for array in (start.weights, start.means, start.covariances)),
-        one.mstep.floor,
+        step.floor,
         options.tol,
         options.max_iter,
         options.accelerate,
-        one.mstep.equal_weights,
+        step.equal_weights,
         _constants(),
     )
-    return _Climb(one, native, max(1, CALL_WORK // (products * ground.n_rows)), ground.total_weight)
-
-
-def _is_plain(step: MStep) -> bool:
-    """Whether an M-step has nothing that the native one does not know of."""
-    known = ("covariance_type", "floor", "equal_weights")
-    return type(step) is MStep and all(getattr(step, f.name) == f.default for f in fields(step) if f.name not in known)
 
 
 def _constants() -> tuple[float | int, ...]:
@@ -148,6 +166,7 @@ def _constants() -> tuple[float | int, ...]:
         em.CONFIRMING_STEPS,
         acceleration.HALVINGS,
         mstep.ROUNDING,
+        mstep.AT_THE_FLOOR,
     )
 
 

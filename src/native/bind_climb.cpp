@@ -6,7 +6,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -72,25 +71,44 @@ mixtura::Parameters to_start(const mixtura::CovarianceModel& model, const Double
 
 using Constants = std::vector<double>;
 
-// In the order of climb.py; the last may be left out.
-mixtura::ClimbConstants to_constants(const Constants& values) {
-  require(values.size() == 7 || values.size() == 8, "seven or eight constants are needed");
+// In the order of climb.py.
+mixtura::ClimbConstants to_constants(Constants values) {
+  if (values.size() == 8) values.push_back(1e-6);  // OLD
+  require(values.size() == 9, "nine constants are needed");
   const auto whole = [&](std::size_t i) { return static_cast<std::int64_t>(values[i]); };
-  return {values[0], values[1], values[2], values[3], whole(4), whole(5), whole(6),
-          values.size() == 8 ? values[7] : std::numeric_limits<double>::infinity()};
+  return {values[0], values[1], values[2], values[3], whole(4), whole(5), whole(6), values[7], values[8]};
 }
+
+// What the runs of one search have in common.
+struct Settings {
+  const mixtura::CovarianceModel& model;
+  mixtura::ClimbOptions options;
+
+  Settings(const std::string& name, double floor, double tol, std::int64_t max_iter, bool accelerate,
+           bool equal_weights, const Constants& constants)
+      : model(to_covariance(name)), options{floor,      tol,           max_iter,
+                                            accelerate, equal_weights, to_constants(constants)} {}
+};
 
 class Climb {
  public:
+  Climb(const Ground& ground, const Settings& settings, const DoubleVector& weights, const DoubleMatrix& means,
+        const Doubles& covariances)
+      : climb_(ground.data(), settings.model,
+               to_start(settings.model, weights, means, covariances,
+                        static_cast<std::int64_t>(ground.data().shift.size())),
+               settings.options, ground.level()) {}
+
+  // OLD
   Climb(const Ground& ground, const std::string& model, DoubleVector weights, DoubleMatrix means, Doubles covariances,
         double floor, double tol, std::int64_t max_iter, bool accelerate, bool equal_weights,
         const Constants& constants)
-      : climb_(ground.data(), to_covariance(model),
-               to_start(to_covariance(model), weights, means, covariances,
-                        static_cast<std::int64_t>(ground.data().shift.size())),
-               {floor, tol, max_iter, accelerate, equal_weights,
-                to_constants(constants)},
-               ground.level()) {}
+      : Climb(ground, Settings(model, floor, tol, max_iter, accelerate, equal_weights, constants), weights, means,
+              covariances) {}
+  double gap() const { return climb_.gap(); }
+  std::vector<double> history() const { return climb_.history(); }
+  std::vector<bool> collapsed() const { return {climb_.collapsed().begin(), climb_.collapsed().end()}; }
+  // END OLD
 
   void advance(std::int64_t passes) {
     nb::gil_scoped_release release;
@@ -98,10 +116,12 @@ class Climb {
   }
 
   int status() const { return static_cast<int>(climb_.status()); }
-  double gap() const { return climb_.gap(); }
-  std::vector<double> history() const { return climb_.history(); }
+  std::size_t passes() const { return climb_.history().size(); }
 
-  std::vector<bool> collapsed() const { return {climb_.collapsed().begin(), climb_.collapsed().end()}; }
+  nb::tuple course() const {
+    const std::vector<bool> collapsed(climb_.collapsed().begin(), climb_.collapsed().end());
+    return nb::make_tuple(status(), climb_.history(), climb_.gap(), collapsed);
+  }
 
   nb::tuple mixture() const {
     const auto [k, d] = sizes();
@@ -149,6 +169,7 @@ nb::tuple eigen(DoubleMatrix matrix) {
 nb::dict covariance_constants() {
   nb::dict constants;
   constants["NO_SPREAD"] = mixtura::kNoSpread;
+  constants["SMALLEST_SPREAD"] = mixtura::kSmallestSpread;
   constants["NO_DETERMINANT"] = mixtura::kNoDeterminant;
   constants["RIDGE"] = mixtura::kRidge;
   constants["VOLUME_TOLERANCE"] = mixtura::kVolumeTolerance;
@@ -177,16 +198,25 @@ void bind_climb(nb::module_& module) {
            "level"_a)
       .def_prop_ro("n_rows", [](const Ground& ground) { return ground.data().rows.count; })
       .def_prop_ro("total_weight", [](const Ground& ground) { return ground.data().total_weight; });
+  nb::class_<Settings>(module, "Settings", "A covariance model, its M-step's floor, and when to stop.")
+      .def(nb::init<const std::string&, double, double, std::int64_t, bool, bool, const Constants&>(), "model"_a,
+           "floor"_a, "tol"_a, "max_iter"_a, "accelerate"_a, "equal_weights"_a, "constants"_a);
   nb::class_<Climb>(module, "Climb", "One run of EM, single-threaded.")
+      .def(nb::init<const Ground&, const Settings&, const DoubleVector&, const DoubleMatrix&, const Doubles&>(),
+           "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a, nb::keep_alive<1, 2>())
+      // OLD
       .def(nb::init<const Ground&, const std::string&, DoubleVector, DoubleMatrix, Doubles, double, double,
                     std::int64_t, bool, bool, const Constants&>(),
            "ground"_a, "model"_a, "weights"_a, "means"_a, "covariances"_a, "floor"_a, "tol"_a, "max_iter"_a,
            "accelerate"_a, "equal_weights"_a, "constants"_a, nb::keep_alive<1, 2>())
-      .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
-      .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
       .def_prop_ro("gap", &Climb::gap)
       .def_prop_ro("history", &Climb::history)
       .def_prop_ro("collapsed", &Climb::collapsed)
+      // END OLD
+      .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
+      .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
+      .def_prop_ro("passes", &Climb::passes)
+      .def("course", &Climb::course, "(status, history, gap, collapsed) so far.")
       .def("mixture", &Climb::mixture, "(weights, means, covariances) of the best point.")
       .def("statistics", &Climb::statistics, "(count, first, second, reference, log likelihood) at the best point.");
 }

@@ -73,19 +73,19 @@ Form Climb::choose_form() const {
   double largest = 0;
   for (std::int64_t k = 0; k < extent_.components; ++k, mean += dimensions) {
     const double reach = std::inner_product(mean, mean + dimensions, mean, 0.0) + static_cast<double>(dimensions);
-    largest = std::max(largest, reach * norms[extent_.shared() ? 0 : k]);
+    const double constant = std::isfinite(logs_[k]) ? std::abs(logs_[k]) : 0.0;
+    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * norms[extent_.shared() ? 0 : k] + constant);
   }
-  const double bound = kEpsilon * static_cast<double>(dimensions) * largest;
-  return bound <= options_.constants.error_tolerance ? Form::kQuadratic : Form::kCentred;
+  return kEpsilon * largest <= options_.constants.error_tolerance ? Form::kQuadratic : Form::kCentred;
 }
 
 // The E-step at the proposal: blocks in their order, whose sums add; false if the statistics are not finite.
 bool Climb::pass(Statistics& statistics) {
   const Parameters& at = proposal_.mixture;
-  const Form form = choose_form();
   log_determinants(extent_, proposal_.whitener, logs_);
   const double normaliser = 0.5 * static_cast<double>(extent_.dimensions) * std::log(2 * std::numbers::pi);
   for (std::int64_t k = 0; k < extent_.components; ++k) logs_[k] += std::log(at.weights[k]) - normaliser;
+  const Form form = choose_form();
   const Planner planner({extent_.shape, form, extent_.components, extent_.dimensions, logs_, at.means,
                          proposal_.whitener, {0, extent_.components}, data_.shift, data_.inverse_scale},
                         level_);
@@ -187,7 +187,7 @@ bool Climb::maximise(const Statistics& statistics, Proposal& update) {
   }
   statistics.mean_and_scatter(extent_, mixture.means, scatter_);
   if (!model_.solve({extent_, count_, scatter_, best_.covariances}, mixture.covariances)) return false;
-  if (!floored(update)) return false;
+  if (!floored(update, options_.floor)) return false;
   return std::find(update.collapsed.begin(), update.collapsed.end(), true) == update.collapsed.end() ||
          not_worse(update);
 }
@@ -197,11 +197,13 @@ bool Climb::maximise(const Statistics& statistics, Proposal& update) {
 bool Climb::not_worse(Proposal& update) {
   Proposal kept;
   kept.mixture.covariances = best_.covariances;
-  if (!floored(kept)) return false;
+  if (!floored(kept, options_.floor)) return false;
   const double before = explained(kept.whitener), after = explained(update.whitener);
-  if (after >= before - options_.constants.floor_rounding * (1.0 + std::abs(before))) return true;
-  std::swap(update.mixture.covariances, kept.mixture.covariances);
-  std::swap(update.whitener, kept.whitener);
+  if (!(after < before - options_.constants.floor_rounding * (1.0 + std::abs(before)))) return true;
+  update.mixture.covariances = kept.mixture.covariances;
+  update.whitener = kept.whitener;
+  if (!floored(kept, options_.floor * (1.0 + options_.constants.at_the_floor))) return false;
+  for (std::size_t k = 0; k < update.collapsed.size(); ++k) update.collapsed[k] |= kept.collapsed[k];
   return true;
 }
 
@@ -214,15 +216,15 @@ double Climb::explained(const Values& whitener) const {
 }
 
 // Eigenvalues are needed only where the whitener does not show that all are above the floor.
-bool Climb::floored(Proposal& update) const {
+bool Climb::floored(Proposal& update, double floor) const {
   update.collapsed.assign(extent_.components, false);
   if (whiten(extent_, update.mixture.covariances, update.whitener)) {
     Values norms;
     squared_norms(extent_, update.whitener, norms);
     const double largest = *std::max_element(norms.begin(), norms.end());
-    if (largest * options_.floor <= 1.0) return finite(update.mixture.means);
+    if (largest * floor <= 1.0) return finite(update.mixture.means);
   }
-  const double minimum = std::max(options_.floor, std::sqrt(std::numeric_limits<double>::min()));
+  const double minimum = std::max(floor, std::sqrt(std::numeric_limits<double>::min()));
   return hold_at_floor(extent_, minimum, update.mixture.covariances, update.collapsed) &&
          whiten(extent_, update.mixture.covariances, update.whitener) && finite(update.mixture.means);
 }

@@ -15,7 +15,7 @@ namespace mixtura {
 struct ClimbConstants {
   double rounding, step_factor, negligible_share, error_tolerance;
   std::int64_t plain_start, confirming_steps, halvings;
-  double floor_rounding;
+  double floor_rounding, at_the_floor;
 };
 
 struct ClimbOptions {
@@ -69,7 +69,7 @@ class Climb {
   bool confirmed() const;
   bool newly_collapsed(const Proposal& update) const;
   bool maximise(const Statistics& statistics, Proposal& update);
-  bool floored(Proposal& update) const;
+  bool floored(Proposal& update, double floor) const;
   bool not_worse(Proposal& update);
   double explained(const Values& whitener) const;
   void take(bool sound, bool extrapolated);

@@ -232,7 +232,9 @@ bool common_orientation(Volumes objective, const Values& count, std::int64_t dim
                         const Values* previous, Values& vectors) {
   const std::int64_t size = dimensions * dimensions;
   const Values sizes = mean_variances(dimensions, covariances);
-  const double noise = kNoSpread * *std::max_element(sizes.begin(), sizes.end());
+  // relative to the largest, so that squares of variances do not leave float64
+  const double most = *std::max_element(sizes.begin(), sizes.end());
+  const double noise = std::max(kNoSpread * most, kSmallestSpread);
   vectors.assign(size, 0.0);
   for (std::int64_t i = 0; i < dimensions; ++i) vectors[i * (dimensions + 1)] = 1.0;
   Problem problem{objective, {}, dimensions, {}};
@@ -242,7 +244,8 @@ bool common_orientation(Volumes objective, const Values& count, std::int64_t dim
     problem.share.push_back(count[k]);
     total += count[k];
     for (std::int64_t i = 0; i < size; ++i)
-      problem.covariances.push_back(covariances[k * size + i] + (i % (dimensions + 1) == 0 ? kRidge * sizes[k] : 0.0));
+      problem.covariances.push_back(covariances[k * size + i] / most +
+                                    (i % (dimensions + 1) == 0 ? kRidge * sizes[k] / most : 0.0));
   }
   if (dimensions == 1 || problem.share.empty()) return true;
   for (double& share : problem.share) share /= total;

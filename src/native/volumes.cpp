@@ -188,7 +188,7 @@ double equal_volume(const Values& count, const Values& variances, Values& factor
 
 bool proportional(const Values& count, const Parts& parts, const Values& sizes, const Values* start, Values& volumes,
                   Values& common) {
-  const double noise = kNoSpread * *std::max_element(sizes.begin(), sizes.end());
+  const double noise = std::max(kNoSpread * *std::max_element(sizes.begin(), sizes.end()), kSmallestSpread);
   const std::int64_t size = parts.size();
   std::vector<std::int64_t> active;
   double total = 0;

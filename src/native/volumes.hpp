@@ -10,6 +10,7 @@ namespace mixtura {
 
 // volumes.py's constants of the same names; tests/laws/test_climb.py compares them.
 constexpr double kNoSpread = 1e-14;
+constexpr double kSmallestSpread = 1e-250;
 constexpr double kNoDeterminant = 1e-12;
 constexpr double kRidge = 1e-13;
 constexpr double kVolumeTolerance = 1e-9;

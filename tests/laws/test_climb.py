@@ -13,7 +13,7 @@ from sklearn.datasets import load_iris
 
 from laws.problems import ENGINES, Engines, assert_same_mixture, assert_same_statistics, random_spd, standardization_of
 from mixtura import _native, climb, em
-from mixtura.covariance import MODELS
+from mixtura.covariance import MODELS, orientation, volumes
 from mixtura.datasets import load_old_faithful
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.estep import statistics_of_partition
@@ -104,7 +104,7 @@ def test_a_climb_equals_the_python_loop(
         floor, limits = 1e-2, replace(limits, max_iter=min(limits.max_iter, 12))
     step = MStep(model, floor, equal_weights=data == "faithful")
     ours, expected = (Trajectory(starts[0], step, limits) for _ in range(2))
-    assert climb._climb(engine, ours) is not None
+    assert climb._Settings(engine).climb(ours) is not None
     climb.run(engine, [ours])
     em.run(engine, [expected])
     assert_same_run(ours, expected)
@@ -131,7 +131,7 @@ def test_several_blocks_of_rows(model: str, native: Engines, rng: np.random.Gene
     to, starts = starts_near(rows, None, model, 3, 1)
     engine, options = native(rows, None, to), EMOptions(max_iter=10)
     ours, expected = (Trajectory(starts[0], MStep(model), options) for _ in range(2))
-    assert climb._climb(engine, ours) is not None
+    assert climb._Settings(engine).climb(ours) is not None
     climb.run(engine, [ours])
     em.run(engine, [expected])
     assert_same_run(ours, expected)
@@ -150,20 +150,21 @@ def test_what_the_climb_does_not_know_is_left_to_python(monkeypatch: pytest.Monk
     rows = load_iris().data
     to, starts = starts_near(rows, None, "VVV", 3, 1)
     fresh = Trajectory(starts[0], MStep("VVV"), EMOptions())
-    assert climb._climb(ENGINES[0](rows, None, to), fresh) is None, "the NumPy engine"
+    assert climb._Settings(ENGINES[0](rows, None, to)).climb(fresh) is None, "the NumPy engine"
     engine = NATIVE[0](rows, None, to)
     begun = Trajectory(starts[0], MStep("VVV"), EMOptions())
     begun.absorb(engine.reduce([begun.forms])[0])
-    assert climb._climb(engine, begun) is None, "a run that has begun"
+    assert climb._Settings(engine).climb(begun) is None, "a run that has begun"
     large = NATIVE[0](np.tile(rows, (200, 1)), None, to)
-    assert climb._climb(large, fresh) is None, "a pass that is worth several threads"
+    assert climb._Settings(large).climb(fresh) is None, "a pass that is worth several threads"
 
     class OtherMStep(MStep):
         """As a prior would be added."""
 
-    assert climb._climb(engine, Trajectory(starts[0], OtherMStep("VVV"), EMOptions())) is None, "another M-step"
+    other = Trajectory(starts[0], OtherMStep("VVV"), EMOptions())
+    assert climb._Settings(engine).climb(other) is None, "another M-step"
     monkeypatch.setattr(_native, "covariance_models", list)
-    assert climb._climb(engine, fresh) is None, "a model that was not built"
+    assert climb._Settings(engine).climb(fresh) is None, "a model that was not built"
     expected = Trajectory(starts[0], MStep("VVV"), EMOptions())
     em.run(engine, [expected])
     climb.run(engine, [fresh])
@@ -188,7 +189,7 @@ def test_a_climb_that_leaves_float64_is_python_to_do() -> None:
     start = Mixture.from_parameters([0.5, 0.5], np.eye(2, 4), np.stack([np.eye(4)] * 2), "full")
     engine = NATIVE[0](rows)
     ours, expected = (Trajectory(start, MStep("full"), EMOptions(max_iter=0)) for _ in range(2))
-    native = climb._climb(engine, ours)
+    native = climb._Settings(engine).climb(ours)
     assert native is not None
     native.native.advance(3)
     assert native.native.status == climb.FAILED
@@ -216,6 +217,12 @@ def test_control_c_ends_runs_in_a_sound_state(threads: int) -> None:
     for one in begun:
         assert one.statistics is not None
         assert engine.reduce([one.mixture.forms])[0].log_likelihood == pytest.approx(one.statistics.log_likelihood)
+
+
+def test_the_covariance_models_share_their_constants() -> None:
+    for name, value in _native.covariance_constants().items():
+        home = volumes if hasattr(volumes, name) else orientation
+        assert getattr(home, name) == value, name
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 17, 32])
