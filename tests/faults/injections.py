@@ -250,7 +250,7 @@ def threads_decide_what_climbs(monkeypatch: MonkeyPatch) -> None:
     from mixtura.engine.native import NativeEngine
 
     original = NativeEngine.ground
-    monkeypatch.setattr(NativeEngine, "ground", lambda self, n: original(self, n) if self._threads == 1 else None)
+    monkeypatch.setattr(NativeEngine, "ground", lambda self, *a: original(self, *a) if self._threads == 1 else None)
 
 
 def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:
