@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench search clean
+.PHONY: help demo test lint coverage bench search mclust clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -31,6 +31,9 @@ bench: $(VENV)/test.stamp ## time and compare; --readme puts the table into READ
 
 search: $(VENV)/test.stamp ## the search against the best optima known, ten seeds each: some minutes
 	$(BIN)/python benchmarks/search.py
+
+mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours; writes docs/mclust_comparison.md
+	$(BIN)/python benchmarks/mclust.py
 
 clean: ## remove what the commands above made
 	rm -rf out build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -84,8 +84,8 @@ def save(model: Any, path: Path) -> None:
 
     Parameters
     ----------
-    model : GaussianMixture or Mixture
-        A fitted estimator, or a bare distribution. Of the estimator's
+    model : GaussianMixture, GaussianMixtureIC or Mixture
+        A fitted estimator, or a bare distribution; of a choice, its best estimator. Of the estimator's
         parameters, numbers, strings, booleans and None are stored; others
         (arrays of starting values, random generators, callables) are not and
         have their defaults after loading.
@@ -107,6 +107,7 @@ def save(model: Any, path: Path) -> None:
     >>> mixtura.load(path).means.tolist()
     [[0.0], [4.0]]
     """
+    model = getattr(model, "best_estimator_", model)
     name = _kind_of(model)
     document = {
         "schema": SCHEMA,

@@ -35,8 +35,8 @@ SHORT_ITERATIONS = 8
 #: Proposals for one cell that are run on to their optimum.
 SURVIVORS = 2
 
-#: A proposal replaces what a cell has from this difference per row on; less is rounding and the stop rule.
-DISTINCT = 1e-7
+#: Two optima are distinct from this difference per row on: runs stop within it, and neighbours learn nothing from less.
+DISTINCT = 1e-5
 
 #: A proposal this far per row below what its cell has, after a short run, is not run on.
 HOPEFUL = 0.5
@@ -160,6 +160,8 @@ class Cell:
     mstep : MStep
     n_components : int
     best : Trajectory or None
+    worth : tuple of (bool, float)
+        Whether it is sound, and its objective per row.
     reason : str
         Why nothing was tried, if so.
     """
@@ -168,12 +170,13 @@ class Cell:
     n_components: int
     reason: str = ""
     best: Trajectory | None = field(default=None, init=False)
+    worth: tuple[bool, float] = field(default=(False, -np.inf), init=False)
     _before: list[float] = field(default_factory=list, init=False)
 
     @property
     def sound(self) -> bool:
         """Whether there is a fit without degenerate or spurious components."""
-        return self.best is not None and _worth(self.best)[0]
+        return self.worth[0]
 
     @property
     def history(self) -> list[float]:
@@ -181,12 +184,17 @@ class Cell:
         return self._before + ([] if self.best is None else self.best.history[1:])
 
     def take(self, trajectory: Trajectory, before: list[float]) -> bool:
-        """Keep a finished run, which went on from one with that history, if it is better; whether it is."""
-        sound, value = _worth(trajectory)
-        if not np.isfinite(value) or (self.best is not None and (sound, value - DISTINCT) <= _worth(self.best)):
+        """Keep a finished run, which went on from one with that history, if it is better; whether it is by much."""
+        worth, (was_sound, value) = _worth(trajectory), self.worth
+        if not np.isfinite(worth[1]) or worth <= self.worth:
             return False
-        self.best, self._before = trajectory, before
-        return True
+        self.best, self.worth, self._before = trajectory, worth, before
+        return worth > (was_sound, value + DISTINCT)
+
+    def settle(self) -> None:
+        """Judge the run that `go_on` returned, which has ended."""
+        if self.best is not None:
+            self.worth = _worth(self.best)
 
     def go_on(self, options: EMOptions) -> Trajectory | None:
         """A run from where the best one ended, which takes its place."""
@@ -234,6 +242,8 @@ class Sweep:
         """Run each cell's best on, to its optimum on other rows: all of them, after a subsample."""
         self.coordinates = coordinates
         self._run([(cell, one) for cell in self.cells if (one := cell.go_on(self.options)) is not None])
+        for cell in self.cells:
+            cell.settle()
 
     def _report(self, step: int) -> None:
         if self.progress is not None:
@@ -249,8 +259,7 @@ class Sweep:
             rivals.setdefault(cell, []).append(one)
         finals = []
         for cell, group in rivals.items():
-            group.sort(key=_worth, reverse=True)
-            finals += [(cell, *self._continued(one)) for one in _distinct(group)[:SURVIVORS] if _hopeful(cell, one)]
+            finals += [(cell, *self._continued(one)) for one in _survivors(group) if _hopeful(cell, one)]
         self._run([(cell, one) for cell, one, _ in finals])
         return {cell for cell, one, before in finals if cell.take(one, before)}
 
@@ -303,21 +312,24 @@ class Sweep:
         return [one.mstep.covariance_type for one in near]
 
 
-def _distinct(ranked: Sequence[Trajectory]) -> list[Trajectory]:
-    """Ranked runs without those that are where the one before them is."""
+def _survivors(runs: Sequence[Trajectory]) -> list[Trajectory]:
+    """The best few distinct runs, sound ones if there are any."""
     chosen: list[Trajectory] = []
+    ranked = sorted(runs, key=merit, reverse=True)
     for one in ranked:
-        if not chosen or abs(chosen[-1].log_likelihood - one.log_likelihood) > DISTINCT:
+        if chosen and chosen[-1].log_likelihood - one.log_likelihood < DISTINCT:
+            continue
+        if _worth(one)[0]:
             chosen.append(one)
-    return chosen
+        if len(chosen) == SURVIVORS:
+            break
+    return chosen or ranked[:1]
 
 
 def _hopeful(cell: Cell, one: Trajectory) -> bool:
     """Whether a short run may still overtake what its cell has."""
-    if cell.best is None:
-        return True
-    sound, value = _worth(one)
-    return (sound, value + min(one.gap, HOPEFUL)) > _worth(cell.best)
+    sound, value = merit(one)
+    return cell.best is None or (sound, value + min(one.gap, HOPEFUL)) > cell.worth
 
 
 def _worth(one: Trajectory) -> tuple[bool, float]:

@@ -80,8 +80,9 @@ def test_the_best_estimator_is_a_gaussian_mixture_that_can_be_saved(fitted, tmp_
     np.testing.assert_array_equal(fitted.score_samples(IRIS), fitted.best_estimator_.score_samples(IRIS))
     assert fitted.sample(5)[0].shape == (5, 4) and "VEV" in fitted.summary()
     assert fitted.aic(IRIS) == pytest.approx(fitted.results_["aic"][fitted.best_index_])
-    mixtura.save(fitted.best_estimator_, tmp_path / "best.json")
-    np.testing.assert_array_equal(mixtura.load(tmp_path / "best.json").predict(IRIS), fitted.predict(IRIS))
+    for one in (fitted.best_estimator_, fitted):
+        mixtura.save(one, tmp_path / "best.json")
+        np.testing.assert_array_equal(mixtura.load(tmp_path / "best.json").predict(IRIS), fitted.predict(IRIS))
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict(IRIS), fitted.predict(IRIS))
     assert clone(fitted).get_params() == fitted.get_params()
