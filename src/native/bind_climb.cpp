@@ -72,8 +72,7 @@ mixtura::Parameters to_start(const mixtura::CovarianceModel& model, const Double
 using Constants = std::vector<double>;
 
 // In the order of climb.py.
-mixtura::ClimbConstants to_constants(Constants values) {
-  if (values.size() == 8) values.push_back(1e-6);  // OLD
+mixtura::ClimbConstants to_constants(const Constants& values) {
   require(values.size() == 9, "nine constants are needed");
   const auto whole = [&](std::size_t i) { return static_cast<std::int64_t>(values[i]); };
   return {values[0], values[1], values[2], values[3], whole(4), whole(5), whole(6), values[7], values[8]};
@@ -98,17 +97,6 @@ class Climb {
                to_start(settings.model, weights, means, covariances,
                         static_cast<std::int64_t>(ground.data().shift.size())),
                settings.options, ground.level()) {}
-
-  // OLD
-  Climb(const Ground& ground, const std::string& model, DoubleVector weights, DoubleMatrix means, Doubles covariances,
-        double floor, double tol, std::int64_t max_iter, bool accelerate, bool equal_weights,
-        const Constants& constants)
-      : Climb(ground, Settings(model, floor, tol, max_iter, accelerate, equal_weights, constants), weights, means,
-              covariances) {}
-  double gap() const { return climb_.gap(); }
-  std::vector<double> history() const { return climb_.history(); }
-  std::vector<bool> collapsed() const { return {climb_.collapsed().begin(), climb_.collapsed().end()}; }
-  // END OLD
 
   void advance(std::int64_t passes) {
     nb::gil_scoped_release release;
@@ -204,15 +192,6 @@ void bind_climb(nb::module_& module) {
   nb::class_<Climb>(module, "Climb", "One run of EM, single-threaded.")
       .def(nb::init<const Ground&, const Settings&, const DoubleVector&, const DoubleMatrix&, const Doubles&>(),
            "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a, nb::keep_alive<1, 2>())
-      // OLD
-      .def(nb::init<const Ground&, const std::string&, DoubleVector, DoubleMatrix, Doubles, double, double,
-                    std::int64_t, bool, bool, const Constants&>(),
-           "ground"_a, "model"_a, "weights"_a, "means"_a, "covariances"_a, "floor"_a, "tol"_a, "max_iter"_a,
-           "accelerate"_a, "equal_weights"_a, "constants"_a, nb::keep_alive<1, 2>())
-      .def_prop_ro("gap", &Climb::gap)
-      .def_prop_ro("history", &Climb::history)
-      .def_prop_ro("collapsed", &Climb::collapsed)
-      // END OLD
       .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
       .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
       .def_prop_ro("passes", &Climb::passes)

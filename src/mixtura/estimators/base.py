@@ -98,6 +98,8 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> NDA
 
 def _check_columns(X: Any) -> None:
     """Raise an error that names the column of a data frame that is text, or has a missing value."""
+    if isinstance(X, np.ndarray):
+        return
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         return
