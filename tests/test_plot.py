@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from mixtura import GaussianMixtureIC
 from mixtura.mixture import Mixture
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -148,6 +149,19 @@ def test_selection_from_estimators_sorts_them_by_number_of_components():
     expected = [-2 * mixtures[i].logpdf(rows).sum() for i in (1, 2, 0)]
     np.testing.assert_allclose(display.values, expected, rtol=1e-12)
     assert display.best_ == ("", 3)
+
+
+def test_a_choice_is_drawn_with_a_cross_for_each_cell_that_failed():
+    rows = np.random.default_rng(0).normal(size=(12, 2))
+    choice = GaussianMixtureIC([1, 2, 13], covariance_type=["EII", "VVV"], criterion="icl", random_state=0).fit(rows)
+    display = ModelSelectionDisplay.from_selection(choice)
+    assert display.criterion == "ICL" and display.n_components == [1, 2, 13]
+    assert display.best_ == (choice.best_params_["covariance_type"], choice.best_params_["n_components"])
+    crosses = [line for line in display.ax_.lines if line.get_marker() == "x"]
+    failed = int(np.isnan(choice.results_["icl"]).sum())
+    assert len(crosses) == failed >= 2
+    assert [line.get_label() for line in crosses].count("no sound fit") == 1
+    assert all(abs(line.get_xdata()[0] - 13) < 0.5 for line in crosses if line.get_xdata()[0] > 3)
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0], {"full": [1.0]}])

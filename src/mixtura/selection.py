@@ -315,7 +315,8 @@ class Sweep:
 def _survivors(runs: Sequence[Trajectory]) -> list[Trajectory]:
     """The best few distinct runs, sound ones if there are any."""
     chosen: list[Trajectory] = []
-    ranked = sorted(runs, key=merit, reverse=True)
+    # a component at the floor may only be thin, but to find out is dear, and the others are as promising
+    ranked = sorted(runs, key=lambda one: (not one.collapsed.any(), one.log_likelihood), reverse=True)
     for one in ranked:
         if chosen and chosen[-1].log_likelihood - one.log_likelihood < DISTINCT:
             continue
