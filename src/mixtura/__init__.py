@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.base import ConstantFeatureWarning as ConstantFeatureWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
     from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC as GaussianMixtureIC
+    from mixtura.estimators.outlier_detector import GaussianMixtureOutlierDetector as GaussianMixtureOutlierDetector
     from mixtura.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
     from mixtura.merging import merge_components as merge_components
     from mixtura.mixture import Mixture as Mixture
@@ -34,6 +35,7 @@ _HOMES = {
     "ConstantFeatureWarning": "mixtura.estimators.base",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureIC": "mixtura.estimators.gaussian_mixture_ic",
+    "GaussianMixtureOutlierDetector": "mixtura.estimators.outlier_detector",
     "Mixture": "mixtura.mixture",
     "ModelFileError": "mixtura.persistence",
     "Status": "mixtura.em",
@@ -51,6 +53,7 @@ __all__ = [
     "ConstantFeatureWarning",
     "GaussianMixture",
     "GaussianMixtureIC",
+    "GaussianMixtureOutlierDetector",
     "Mixture",
     "ModelFileError",
     "Status",

@@ -10,7 +10,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin, clone
+from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin, OutlierMixin, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
@@ -41,6 +41,7 @@ __all__ = [
     "DensityMixin",
     "NotFiniteError",
     "NotFittedError",
+    "OutlierMixin",
     "check_is_fitted",
     "check_random_state",
     "check_rows",

@@ -1,0 +1,243 @@
+"""GaussianMixtureOutlierDetector: rows to which a fitted mixture gives too low a density."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mixtura.estimators.base import BaseEstimator, OutlierMixin, check_is_fitted, check_rows, raise_if_not_finite
+from mixtura.estimators.contributions import conditional_contributions, expected_contributions
+from mixtura.estimators.false_alarms import threshold_of_mixture, threshold_of_rows
+from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
+from mixtura.mixture import Mixture
+from mixtura.shape import Array
+
+__all__ = ["GaussianMixtureOutlierDetector"]
+
+AUTO_COMPONENTS = tuple(range(1, 6))
+
+
+class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
+    """Outliers as the rows that a Gaussian mixture of all rows finds improbable.
+
+    Parameters
+    ----------
+    n_components : "auto", int or iterable of int, default="auto"
+        Of several, BIC chooses; "auto" is 1 to 5, and 1 where that has no sound fit, as with constant features.
+    covariance_type : str or list of str, default="full"
+        As in `GaussianMixture`; of several, and of "auto" or "all" for every covariance model, BIC chooses.
+    contamination : float, optional
+        Share of the fitted rows that are outliers, above 0 and at most 0.5: those of lowest density. Rows that
+        share one density are all outliers or none, so that the share is never exceeded.
+    false_alarm_rate : float, default=0.01
+        Share of good rows that may be taken for outliers, above 0 and below 1: the threshold is the log density
+        below which the fitted mixture draws that share of its own rows. Not used where `contamination` is given.
+    equal_weights, prior, tol, reg_covar, max_iter, n_init, init_params, random_state, algorithm, engine, n_threads
+        As in `GaussianMixture`.
+
+    Attributes
+    ----------
+    estimator_ : GaussianMixture
+        The mixture's fit.
+    mixture_ : Mixture
+    offset_, threshold_ : float
+        Rows of a lower log density are outliers.
+    false_alarm_error_ : float
+        Bound of the standard error with which the threshold keeps `false_alarm_rate`, from the
+        draws that place it: zero for one component, whose threshold is a quantile of chi-square. NaN with
+        `contamination`. That the parameters were estimated is not in it: of few rows, more new ones are outliers.
+    n_features_in_ : int
+    feature_names_in_ : array of shape (D,)
+        Where the input had string column names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianMixtureOutlierDetector
+    >>> X = np.random.default_rng(0).normal(size=(500, 3))
+    >>> detector = GaussianMixtureOutlierDetector(n_components=1, false_alarm_rate=0.001).fit(X)
+    >>> detector.predict([[0.0, 0.0, 0.0], [0.0, 9.0, 0.0]]).tolist()
+    [1, -1]
+    >>> detector.contributions([[0.0, 9.0, 0.0]], excess=True).argmax(axis=1).tolist()
+    [1]
+    """
+
+    def __init__(
+        self,
+        n_components: Any = "auto",
+        *,
+        covariance_type: Any = "full",
+        contamination: float | None = None,
+        false_alarm_rate: float = 0.01,
+        equal_weights: bool = False,
+        prior: Any = None,
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int | str = "auto",
+        init_params: Any = "kmeans",
+        random_state: Any = None,
+        algorithm: str = "auto",
+        engine: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.contamination = contamination
+        self.false_alarm_rate = false_alarm_rate
+        self.equal_weights = equal_weights
+        self.prior = prior
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.random_state = random_state
+        self.algorithm = algorithm
+        self.engine = engine
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the mixture and the threshold.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (N, D)
+        y : ignored
+        sample_weight : array of shape (N,), optional
+            Frequency weights, as in `GaussianMixture.fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For rows, weights or parameters that cannot be fitted.
+        """
+        self._check_shares()
+        self._take(self._fitted_mixture(X, sample_weight))
+        if self.contamination is None:
+            rate = float(self.false_alarm_rate)
+            self.offset_, self.false_alarm_error_ = threshold_of_mixture(self.mixture_, rate)
+            return self
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        log_density = self.score_samples(X)
+        if weights is not None and weights.ndim == 0:
+            weights = None
+        self.offset_ = threshold_of_rows(log_density, weights, float(self.contamination))
+        self.false_alarm_error_ = float("nan")
+        return self
+
+    def _check_shares(self) -> None:
+        for name, largest in (("contamination", 0.5), ("false_alarm_rate", 1.0 - 2.0**-53)):
+            value = getattr(self, name)
+            if value is None and name == "contamination":
+                continue
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise TypeError(f"{name} must be a number; got {value!r}")
+            if not 0.0 < float(value) <= largest:
+                limit = "at most 0.5" if largest == 0.5 else "below 1"
+                raise ValueError(f"{name} must be above 0 and {limit}; got {value}")
+
+    def _fitted_mixture(self, X: Any, sample_weight: ArrayLike | None) -> GaussianMixture:
+        """One mixture where one is asked for, the best of several by BIC otherwise."""
+        own = {"n_components", "covariance_type", "contamination", "false_alarm_rate"}
+        shared = {name: getattr(self, name) for name in self._get_param_names() if name not in own}
+        names = self.covariance_type
+        names = "all" if isinstance(names, str) and names.lower() == "auto" else names
+        numbers = self.n_components
+        if isinstance(numbers, str):
+            if numbers != "auto":
+                raise ValueError(f"n_components must be 'auto' or integers; got {numbers!r}")
+            numbers = AUTO_COMPONENTS
+            one = GaussianMixtureIC(1, covariance_type=names, **shared)
+            try:
+                one.fit(X, sample_weight=sample_weight)
+            except ValueError:
+                if not hasattr(one, "results_"):
+                    raise
+                # singular as a whole and so in parts: one component, held at the floor, with a warning
+                numbers, names = 1, str(one.results_["covariance_type"][0])
+        if isinstance(numbers, Integral) and isinstance(names, str) and names != "all":
+            return GaussianMixture(int(numbers), covariance_type=names, **shared).fit(X, sample_weight=sample_weight)
+        selection = GaussianMixtureIC(numbers, covariance_type=names, **shared)
+        return selection.fit(X, sample_weight=sample_weight).best_estimator_
+
+    def _take(self, estimator: GaussianMixture) -> None:
+        """Keep the fitted mixture, and what it knows of its features."""
+        self.estimator_ = estimator
+        self.n_features_in_ = estimator.n_features_in_
+        if hasattr(estimator, "feature_names_in_"):
+            self.feature_names_in_ = estimator.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    @property
+    def mixture_(self) -> Mixture:
+        """The fitted distribution."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.mixture_
+
+    @property
+    def n_iter_(self) -> int:
+        """Iterations of the mixture's EM."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.n_iter_
+
+    @property
+    def threshold_(self) -> float:
+        """Rows of a lower log density are outliers."""
+        check_is_fitted(self)
+        return self.offset_
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
+        """Fit, and return 1 for inliers and -1 for outliers: (N,)."""
+        return self.fit(X, y, sample_weight=sample_weight).predict(X)
+
+    def score_samples(self, X: Any) -> Array:
+        """Log density of each row: (N,). The lower, the less normal."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.score_samples(X)
+
+    def decision_function(self, X: Any) -> Array:
+        """Log density above the threshold: (N,), negative for outliers."""
+        check_is_fitted(self)
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """1 for inliers and -1 for outliers: (N,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def contributions(self, X: Any, *, excess: bool = False) -> Array:
+        """How improbable each value is, given the other values of its row: -log p(x_j | x_rest), (N, D).
+
+        Parameters
+        ----------
+        X : array or data frame of shape (N, D)
+        excess : bool, default=False
+            Less what is usual for the feature under the mixture. A log density depends on units, and on how well
+            the other features tell this one: only the excess can be compared between features.
+
+        Returns
+        -------
+        array of shape (N, D)
+
+        Examples
+        --------
+        >>> from mixtura import GaussianMixtureOutlierDetector, datasets
+        >>> X = datasets.load_old_faithful().data
+        >>> detector = GaussianMixtureOutlierDetector(n_components=2, random_state=0).fit(X)
+        >>> detector.contributions([[2.0, 55.0], [2.0, 85.0]]).round(1).tolist()
+        [[-0.4, 2.6], [15.0, 17.9]]
+        """
+        check_is_fitted(self)
+        rows = check_rows(self, X, reset=False)
+        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+        values = conditional_contributions(self.mixture_, rows)
+        return values - expected_contributions(self.mixture_) if excess else values
