@@ -49,7 +49,9 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     false_alarm_error_ : float
         Bound of the standard error with which the threshold keeps `false_alarm_rate`, from the
         draws that place it: zero for one component, whose threshold is a quantile of chi-square. NaN with
-        `contamination`. That the parameters were estimated is not in it: of few rows, more new ones are outliers.
+        `contamination`. That the parameters were estimated, and that rows need not follow a mixture, is not in
+        it: of the benign tumours in scikit-learn's breast cancer data (285 rows fitted, 30 features) 15 % of those
+        held out fall below a rate of 0.01.
     n_features_in_ : int
     feature_names_in_ : array of shape (D,)
         Where the input had string column names.
