@@ -19,6 +19,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 
 # What each part may import of the rest, by first name below `mixtura`. A part may import itself.
 VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
+ASKED = {"estimate", "conditional", "cumulative"}
 FIT = VALUES | {"source", "standardization", "estep", "prior", "mstep", "engine", "em", "acceleration"}
 SEARCH = FIT | {"climb", "initialization", "moves", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -27,7 +28,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suffstats": {"shape"},
     "covariance": {"shape"},
     "background": {"shape"},
-    "mixture": {"shape", "quadratic", "covariance", "background"},
+    "estimate": {"shape"},
+    "conditional": {"shape", "background"},
+    "cumulative": {"shape", "estimate"},
+    "distribution": ASKED | {"shape", "quadratic", "background"},
+    "mixture": {"shape", "quadratic", "covariance", "background", "distribution"},
     "standardization": {"shape", "mixture"},
     "source": {"shape"},
     "estep": {"shape", "quadratic", "suffstats"},

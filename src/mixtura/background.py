@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.shape import Array
 
@@ -69,6 +70,48 @@ class Background:
     def affine(self, scale: Array, shift: Array) -> Background:
         """The background of ``x * scale + shift`` where x has this one (scale and shift: (D,))."""
         return replace(self, center=self.center * scale + shift, edges=self.edges * scale)
+
+    @property
+    def covariance(self) -> Array:
+        """Covariance (D, D) of rows from the box: edges^T edges / 12."""
+        return self.edges.T @ self.edges / 12.0
+
+    def contains(self, rows: Array) -> NDArray[np.bool_]:
+        """Which of (n, D) rows lie in the box."""
+        inside = np.abs(np.linalg.solve(self.edges.T, (rows - self.center).T)) <= 0.5
+        return np.asarray(inside.all(axis=0))
+
+    def select(self, features: NDArray[np.intp]) -> Background:
+        """The background of some features, in the order given.
+
+        Raises
+        ------
+        ValueError
+            If an edge of the box has a part in both kept and dropped features:
+            the box's shadow on the kept ones is then not uniform.
+        """
+        kept = np.zeros(self.center.size, dtype=bool)
+        kept[features] = True
+        mine = np.any(self.edges[:, kept] != 0, axis=1)
+        if np.any(mine & np.any(self.edges[:, ~kept] != 0, axis=1)):
+            raise ValueError(
+                f"the box of the background is oblique: an edge joins features {features.tolist()} with the others, "
+                "so its marginal is not uniform; use dataclasses.replace(mixture, background=None, weights=proportions)"
+            )
+        return replace(self, center=self.center[features], edges=self.edges[mine][:, features])
+
+    def limits(self) -> tuple[Array, Array]:
+        """Lower and upper corners (D,) of a box whose sides follow the features.
+
+        Raises
+        ------
+        ValueError
+            If they do not.
+        """
+        if np.any(np.count_nonzero(self.edges, axis=1) != 1):
+            raise ValueError("the box of the background is oblique: its sides do not follow the features")
+        half = 0.5 * np.abs(self.edges).sum(axis=0)
+        return self.center - half, self.center + half
 
     def draw(self, size: int, random_state: np.random.Generator | np.random.RandomState) -> Array:
         """Rows (size, D) from the box."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from scipy.special import logsumexp
 
 from mixtura.background import Background
 from mixtura.covariance import CovarianceModel, covariance_model
+from mixtura.distribution import Distribution
 from mixtura.quadratic import QuadraticForms, log_joint
 from mixtura.shape import FULL, TIED, Array, Shape
 
@@ -23,7 +25,7 @@ SYMMETRY_TOLERANCE = 1e-9  # of a covariance's largest entry
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(Distribution):
     """A Gaussian mixture distribution with K components in D dimensions.
 
     A frozen value. Build one from outside with `Mixture.from_parameters`, which
@@ -251,6 +253,9 @@ class Mixture:
             components[components == self.n_components] = -1
             rows[components == -1] = self.background.draw(int(counts[-1]), random_state)
         return rows, components
+
+    def _with(self, **changes: Any) -> Self:
+        return replace(self, **changes)
 
     def affine(self, scale: Array, shift: Array) -> Mixture:
         """The distribution of ``x * scale + shift`` where x has this one (scale and shift: (D,))."""

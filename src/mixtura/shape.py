@@ -79,6 +79,10 @@ class Shape(ABC):
         """The matrices of some components."""
 
     @abstractmethod
+    def select(self, matrices: Array, features: NDArray[np.intp]) -> Array:
+        """The blocks of some features, in the order given."""
+
+    @abstractmethod
     def outer(self, left: Array, right: Array) -> Array:
         """left_k right_k^T for (K, D) vectors, in this shape (summed over k where shared)."""
 
@@ -147,6 +151,9 @@ class _Full(Shape):
     def take(self, matrices: Array, components: NDArray[np.intp]) -> Array:
         return matrices[components]
 
+    def select(self, matrices: Array, features: NDArray[np.intp]) -> Array:
+        return matrices[:, features[:, None], features]
+
     def outer(self, left: Array, right: Array) -> Array:
         return left[:, :, None] * right[:, None, :]
 
@@ -196,6 +203,9 @@ class _Tied(Shape):
     def take(self, matrices: Array, components: NDArray[np.intp]) -> Array:
         return matrices
 
+    def select(self, matrices: Array, features: NDArray[np.intp]) -> Array:
+        return matrices[features[:, None], features]
+
     def outer(self, left: Array, right: Array) -> Array:
         return left.T @ right
 
@@ -241,6 +251,9 @@ class _Diagonal(Shape):
     def take(self, matrices: Array, components: NDArray[np.intp]) -> Array:
         return matrices[components]
 
+    def select(self, matrices: Array, features: NDArray[np.intp]) -> Array:
+        return matrices[:, features]
+
     def outer(self, left: Array, right: Array) -> Array:
         return left * right
 
@@ -283,6 +296,9 @@ class _Spherical(Shape):
 
     def take(self, matrices: Array, components: NDArray[np.intp]) -> Array:
         return matrices[components]
+
+    def select(self, matrices: Array, features: NDArray[np.intp]) -> Array:
+        return matrices
 
     def outer(self, left: Array, right: Array) -> Array:
         return np.einsum("kd,kd->k", left, right)

@@ -19,6 +19,7 @@ from laws import test_background as background
 from laws import test_blocks_add as blocks
 from laws import test_covariance_models as models
 from laws import test_density as density
+from laws import test_distribution as asked
 from laws import test_eigenvalue_floor as floors
 from laws import test_engines_agree as engines
 from laws import test_equal_weights as equal
@@ -38,6 +39,7 @@ from laws import test_weights as weights
 from laws.problems import ENGINES, NATIVE_LAWS, ORACLE
 
 from faults import covariance_injections as wrong_model
+from faults import distribution_injections as misasked
 from faults import injections as fault
 from faults.injections import Inject
 from mixtura.engine import native_available
@@ -64,6 +66,11 @@ NOISE_CLIMBS = background.test_the_likelihood_never_falls
 WITH_NOISE = background.test_plain_em_is_the_textbook_s
 NO_SLOWER = objective.test_acceleration_is_no_slower_where_em_crawls
 AMOUNT_OF_DATA = models.test_solve_does_not_depend_on_the_amount_of_data
+FORMULA = asked.test_one_component_conditions_as_the_formula_says
+PRODUCT = asked.test_density_is_marginal_times_conditional
+MARGINAL = asked.test_marginal_is_the_integral_over_the_others
+VVV_TYPE = {"covariance_type": "VVV"}
+ON_A_LINE = {"model": "V", "weight": 0.25}
 SIZES = {"sizes": (3, 3, 3)}
 PLANE = {"n_features": 2}
 SQUARES = {"criterion": "EII"}
@@ -138,6 +145,14 @@ FAULTS = [
     ),
     Fault("acceleration is not guarded", fault.acceleration_unguarded, NEVER_FALLS, ACCELERATED),
     Fault("acceleration never starts", fault.acceleration_never_starts, NO_SLOWER),
+    # what is asked of a distribution
+    Fault("features do not regress", misasked.conditional_without_regression, FORMULA, VVV_TYPE),
+    Fault("conditionals a millionth too wide", misasked.conditional_wider, FORMULA, VVV_TYPE),
+    Fault("values do not move weights", misasked.weights_not_conditioned, PRODUCT, {**VVV_TYPE, "noisy": False}),
+    Fault("marginals a thousandth too wide", misasked.marginal_too_wide, MARGINAL, VVV_TYPE),
+    Fault("a wider box", misasked.noise_of_a_wider_box, asked.test_the_slope_of_cdf_is_the_density, {"model": "V"}),
+    Fault("boxes of no Gaussian", misasked.boxes_of_no_gaussian, asked.test_boxes_against_draws, VVV_TYPE),
+    Fault("quantiles too soon", misasked.quantiles_too_soon, asked.test_ppf_inverts_cdf, ON_A_LINE),
     # moves
     Fault("halves in one place", fault.halves_in_one_place, moving.test_halves_of_a_gaussian_have_its_half_moments),
     Fault("a merge loses rows", fault.merge_that_loses_rows, moving.test_halves_add_to_the_whole),
