@@ -287,6 +287,9 @@ class Search:
         n_components, n_features = starts[0].means.shape
         plenty = self.n_rows >= PLENTY * n_components * (n_features + 1)
         best = self._settle([one.mixture for one in _best_first(short, merit)[: SURVIVORS if plenty else 1]])
+        if not plenty and degenerate(best):  # then the rest is worth its time
+            plenty = True
+            best = self._settle([one.mixture for one in _best_first(short, merit)[:SURVIVORS]])
         if n_components == 1 or n_features > MOVE_FEATURES or not plenty:
             return best
         for _ in range(ROUNDS):
@@ -328,7 +331,7 @@ class Search:
         """The optimum that the most promising moves lead to, if it is better."""
         statistics = moves.dense_statistics(self.fine, best.mixture)
         self._noise = best.mixture.background
-        pairs = self._ranked_pairs(statistics, best.log_likelihood)
+        pairs = self._ranked_pairs(statistics, best)
         narrow = pairs[:NARROW]
         for batch in (narrow, _spread_out(pairs, set(narrow))):
             if not batch:
@@ -341,7 +344,7 @@ class Search:
                 return end
         return None
 
-    def _ranked_pairs(self, statistics: SufficientStats, base: float) -> list[tuple[int, int, int]]:
+    def _ranked_pairs(self, statistics: SufficientStats, best: Trajectory) -> list[tuple[int, int, int]]:
         """(component to split, two components to merge), by what the split gains and the merge loses."""
         k = statistics.count.size
         costs = moves.merge_costs(statistics)
@@ -349,13 +352,14 @@ class Search:
         merges = [divmod(int(index), k) for index in order]
         split = self._short(self.fine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
         merged = self._short(self.fine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
-        gain = np.array([one.log_likelihood - base if merit(one)[0] else -np.inf for one in split])
+        sound, base = merit(best)
+        gain = np.array([one.log_likelihood - base if merit(one)[0] or not sound else -np.inf for one in split])
         loss = np.array([base - one.log_likelihood for one in merged])
         scored = [
             (float(gain[i] - lost), (i, *pair))
             for i in range(k)
             for pair, lost in zip(merges, loss, strict=True)
-            if i not in pair and lost < HOPELESS * gain[i]
+            if i not in pair and (lost < HOPELESS * gain[i] or not sound)  # what a degenerate fit loses is no loss
         ]
         scored.sort(key=lambda item: item[0], reverse=True)
         return [pair for _, pair in scored]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.shape import Array
 
-__all__ = ["ArraySource", "Block", "Source", "block_slices"]
+__all__ = ["ArraySource", "Block", "Rows", "Source", "block_slices"]
 
 Rows = NDArray[np.float64] | NDArray[np.float32]
 
@@ -63,10 +63,17 @@ class ArraySource:
     ----------
     rows : array of shape (N, D)
     weights : array of shape (N,) or None
+    incomplete : bool
+        Whether some values are NaN, which then stand for missing ones.
     """
 
     rows: Rows
     weights: Array | None = None
+    incomplete: bool = False
+
+    def take(self, rows: NDArray[Any] | slice) -> ArraySource:
+        """Some of the rows, by index, flag or slice."""
+        return ArraySource(self.rows[rows], None if self.weights is None else self.weights[rows], self.incomplete)
 
     @property
     def n_rows(self) -> int:

@@ -20,6 +20,7 @@ using namespace nb::literals;
 
 void bind_climb(nb::module_& module);
 void bind_agglomerate(nb::module_& module);
+void bind_missing(nb::module_& module);
 
 namespace {
 
@@ -141,4 +142,5 @@ NB_MODULE(_native, module) {
            "spread evenly over the group's components with finite const.");
   bind_climb(module);
   bind_agglomerate(module);
+  bind_missing(module);
 }

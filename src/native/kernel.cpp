@@ -138,7 +138,10 @@ void map_rows(const Plan& plan, const Rows& rows, const MapTargets& targets, dou
 
 }  // namespace
 
+void missing(const MissingForms& forms, const double* rows, const double* weights, std::int64_t count,
+             const MissingTargets& targets, double* scratch);  // missing.cpp
+
 extern const Level kLevel;
-const Level kLevel = {MIXTURA_LEVEL_NAME, kLanes, MIXTURA_VECTOR_REGISTERS, reduce, map_rows};
+const Level kLevel = {MIXTURA_LEVEL_NAME, kLanes, MIXTURA_VECTOR_REGISTERS, reduce, map_rows, missing};
 
 }  // namespace mixtura::MIXTURA_LEVEL

@@ -6,6 +6,9 @@
 
 namespace mixtura {
 
+struct MissingForms;  // missing.hpp
+struct MissingTargets;
+
 enum class Shape { kFull, kTied, kDiagonal, kSpherical };
 
 // Quadratic: log densities are a matrix product with products of features, moments are about the origin.
@@ -103,6 +106,8 @@ struct Level {
   int vector_registers;
   void (*reduce)(const Plan& plan, const Rows& rows, const double* weights, double* packed, double* scratch);
   void (*map_rows)(const Plan& plan, const Rows& rows, const MapTargets& targets, double* scratch);
+  void (*missing)(const MissingForms& forms, const double* rows, const double* weights, std::int64_t count,
+                  const MissingTargets& targets, double* scratch);
 };
 
 }  // namespace mixtura

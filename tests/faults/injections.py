@@ -178,7 +178,7 @@ def sums_in_order_of_arrival(monkeypatch: MonkeyPatch) -> None:
         for block in blocks if self._threads == 1 else blocks[::-1]:
             work(block)
 
-    monkeypatch.setattr(native._OrderedSum, "add", add)
+    monkeypatch.setattr(native.OrderedSum, "add", add)
     monkeypatch.setattr(native.NativeEngine, "_share", share)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 
 from mixtura.engine.engine import Engine, RowOutput
+from mixtura.engine.missing import BatchedRows, MissingValuesEngine, RareRows
 from mixtura.engine.numpy import NumpyEngine
-from mixtura.source import Source
+from mixtura.shape import Array
+from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 
-__all__ = ["ENGINES", "Engine", "RowOutput", "create_engine", "native_available"]
+__all__ = ["ENGINES", "Engine", "RowOutput", "MissingValuesEngine", "create_engine", "native_available"]
 
 ENGINES = ("auto", "native", "numpy")
 
@@ -40,6 +42,8 @@ def create_engine(
     global _said_once
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")
+    if isinstance(source, ArraySource) and source.incomplete:
+        return _missing_engine(name, source, standardization, threads)
     if name == "numpy":
         return NumpyEngine(source, standardization)
     if native_available():
@@ -56,3 +60,21 @@ def create_engine(
             stacklevel=2,
         )
     return NumpyEngine(source, standardization)
+
+
+def _missing_engine(
+    name: str, source: ArraySource, standardization: Standardization, threads: int | None
+) -> MissingValuesEngine:
+    """The engine of that name over rows of which some values are NaN."""
+
+    def make(part: ArraySource, to: Standardization) -> Engine:
+        return create_engine(name, part, to, threads)
+
+    def make_rare(rows: Array, weights: Array | None) -> RareRows:
+        if name == "numpy" or not native_available():
+            return BatchedRows(rows, weights)
+        from mixtura.engine.native_missing import NativeRows
+
+        return NativeRows(rows, weights, threads)
+
+    return MissingValuesEngine(source, standardization, make, make_rare)

@@ -25,7 +25,7 @@ from mixtura.source import ArraySource, Block, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["NativeEngine", "instruction_set", "thread_count"]
+__all__ = ["NativeEngine", "OrderedSum", "share_out", "instruction_set", "thread_count"]
 
 LEVEL_VARIABLE = "MIXTURA_SIMD"
 
@@ -74,7 +74,7 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
 
 
-def _share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: int) -> None:
+def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: int) -> None:
     """Do ``work`` on every item, on that many threads, the calling one among them.
 
     Threads take the next item from one iterator, so that a busy processor
@@ -108,7 +108,7 @@ def _share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: i
         helper.result()
 
 
-class _OrderedSum:
+class OrderedSum:
     """A sum whose terms arrive in any order and are added in the order of the rows."""
 
     def __init__(self, size: int) -> None:
@@ -165,11 +165,11 @@ class NativeEngine:
     def _share(self, work: Callable[[Block], None], n_products: int) -> None:
         """Do ``work`` on every block: on the calling thread, and on the pool's if there is enough to do."""
         several = self._source.n_rows * n_products >= THREADED_WORK
-        _share_out(self._source.blocks(), work, self._threads if several else 1)
+        share_out(self._source.blocks(), work, self._threads if several else 1)
 
     def each(self, items: Sequence[Item], work: Callable[[Item], None]) -> None:
         """Do ``work``, which is worth a thread, on every item, on as many threads as a pass may use."""
-        _share_out(items, work, min(self._threads, len(items)))
+        share_out(items, work, min(self._threads, len(items)))
 
     def ground(self, n_products: int, n_runs: int = 1) -> Any | None:
         """The rows as `_native.Climb` takes them; None where passes, so many products a row, are worth several threads.
@@ -204,7 +204,7 @@ class NativeEngine:
         if forms[0].shape.shared and len(forms) > 1:  # each needs the rows whitened in its own way
             return [self.reduce([form])[0] for form in forms]
         kernel, arithmetic = self._kernel(forms)
-        total = _OrderedSum(kernel.packed_size)
+        total = OrderedSum(kernel.packed_size)
 
         def partial(block: Block) -> None:
             packed = np.empty(kernel.packed_size)

@@ -39,6 +39,7 @@ __all__ = [
     "ConstantFeatureWarning",
     "ConvergenceWarning",
     "DensityMixin",
+    "MissingAllowedMixin",
     "NotFiniteError",
     "NotFittedError",
     "OutlierMixin",
@@ -69,11 +70,23 @@ class CollapsedComponentWarning(UserWarning):
     """A component's covariance has no likelihood maximum of its own and stands at the floor."""
 
 
+class MissingAllowedMixin:
+    """Tells scikit-learn that NaN stands for a missing value; noise does not go with it."""
+
+    def __sklearn_tags__(self) -> Any:
+        """scikit-learn's tags."""
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = getattr(self, "noise", False) is False
+        return tags
+
+
 class ConstantFeatureWarning(UserWarning):
     """A feature has the same value in every row."""
 
 
-def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> NDArray[Any]:
+def check_rows(
+    estimator: Any, X: Any, *, reset: bool, min_rows: int = 1, missing_allowed: bool = False
+) -> NDArray[Any]:
     """(N, D) float64 or float32 rows of an array or data frame; not copied where that can be avoided.
 
     Raises
@@ -83,7 +96,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> NDA
     """
     if sparse.issparse(X):
         raise TypeError("Sparse input is not supported by mixtures of dense covariances; use X.toarray()")
-    _check_columns(X)
+    _check_columns(X, missing_allowed)
     rows = validate_data(
         estimator,
         X,
@@ -97,7 +110,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> NDA
     return np.asarray(rows)
 
 
-def _check_columns(X: Any) -> None:
+def _check_columns(X: Any, missing_allowed: bool) -> None:
     """Raise an error that names the column of a data frame that is text, or has a missing value."""
     if isinstance(X, np.ndarray):
         return
@@ -107,20 +120,23 @@ def _check_columns(X: Any) -> None:
     for name, dtype in frame.schema.items():
         if not (dtype.is_numeric() or isinstance(dtype, (nw.Boolean, nw.Object))):
             raise ValueError(f"column {name!r} has type {dtype}, not numbers; drop or encode it")
-    for name in frame.columns:
+    for name in () if missing_allowed else frame.columns:
         missing = frame.get_column(name).is_null()
         if missing.any():
             row = int(missing.to_numpy().astype(bool).argmax())
             raise ValueError(f"Input X contains NaN: row {row} of column {name!r} has no value; {NO_MISSING}")
 
 
-NO_MISSING = "missing values are not supported yet; drop or impute these rows first"
+NO_MISSING = "only GaussianMixture works with missing values; drop or impute these rows first"
 
 
-def raise_if_not_finite(rows: NDArray[Any], names: NDArray[Any] | None = None) -> None:
-    """Raise an error that names the first row and column with NaN or infinity, if there is one."""
+def raise_if_not_finite(
+    rows: NDArray[Any], names: NDArray[Any] | None = None, missing_allowed: bool = False
+) -> None:
+    """Raise an error that names the first row and column with infinity, or NaN if that is not allowed."""
     for start in range(0, rows.shape[0], 65_536):
-        bad = ~np.isfinite(rows[start : start + 65_536])
+        block = rows[start : start + 65_536]
+        bad = np.isinf(block) if missing_allowed else ~np.isfinite(block)
         if not bad.any():
             continue
         row, column = np.argwhere(bad)[0]

@@ -15,6 +15,12 @@ from mixtura.covariance import CovarianceModel
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine import create_engine
 from mixtura.estimators.base import ConstantFeatureWarning, raise_if_not_finite
+from mixtura.estimators.incomplete import (
+    has_missing,
+    mean_log_jacobian,
+    observed_moments,
+    warn_of_empty_rows,
+)
 from mixtura.estimators.noise import noise_start
 from mixtura.estimators.starting import OnSearch, StartMaker
 from mixtura.mixture import Mixture
@@ -68,7 +74,9 @@ def fit_mixture(
             f"Expected n_samples >= n_components: {rows.shape[0]} rows of positive weight cannot hold "
             f"{estimator.n_components} components"
         )
-    source = ArraySource(rows, weights)
+    source = ArraySource(rows, weights, has_missing(rows))
+    if source.incomplete:
+        _check_incomplete(estimator, source)
     mstep = MStep(estimator.covariance_type, float(estimator.reg_covar), bool(estimator.equal_weights))
     names = getattr(estimator, "feature_names_in_", None)
     standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
@@ -86,7 +94,7 @@ def fit_mixture(
     maker = StartMaker(estimator, source, standardization, mstep, kept, noise, on_search)
     starts = [standardization.forward(previous)] if previous is not None else maker.starts(engine, options)
     best = search.best_of(engine, starts, mstep, options, on_pass)
-    shift = standardization.log_jacobian
+    shift = mean_log_jacobian(engine, standardization, source)
     assert best.statistics is not None
     return Fit(
         standardization.backward(best.mixture),
@@ -103,22 +111,34 @@ def fit_mixture(
 
 def prior_of(estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape) -> Prior:
     """The prior that the estimator asks for, in standardised coordinates; its scale is that of the source's rows."""
-    n_features = standardization.shift.size
-    nowhere = np.zeros((1, n_features))
-    everything = QuadraticForms(np.zeros(1), nowhere, np.zeros(shape.array_shape(1, n_features)), shape)
-    engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
-    statistics = engine.reduce([everything])[0]
-    mean, scatter = statistics.mean_and_scatter()
-    # a trace, where that is all there is, stands for that many equal variances
-    spread = scatter / (statistics.total_weight * (n_features if shape is SPHERICAL else 1))
-    covariance = shape.dense(spread, 1, n_features)[0]
+    mean, covariance = _mean_and_covariance(estimator, source, standardization, shape)
     if np.linalg.eigvalsh(covariance)[0] < estimator.reg_covar:  # as singular as the cells that it should mend
         covariance = np.diag(np.diag(covariance))
     given = ConjugatePrior() if isinstance(estimator.prior, str) else estimator.prior
     prior: Prior = given.complete(
-        mean[0], covariance, estimator.n_components, standardization.shift, standardization.scale
+        mean, covariance, estimator.n_components, standardization.shift, standardization.scale
     )
     return prior
+
+
+def _mean_and_covariance(
+    estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape
+) -> tuple[Array, Array]:
+    """Of all rows together, (D,) and (D, D), the covariance of that shape; of incomplete rows as EM has them."""
+    n_features = standardization.shift.size
+    engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
+    if source.incomplete:
+        start = Mixture(np.ones(1), np.zeros((1, n_features)), np.eye(n_features)[None])
+        mixture = search.best_of(engine, [start], MStep("VVV"), EMOptions()).mixture
+        spread = shape.compress(mixture.covariances) / (n_features if shape is SPHERICAL else 1)
+        return mixture.means[0], shape.dense(spread, 1, n_features)[0]
+    nowhere = np.zeros((1, n_features))
+    everything = QuadraticForms(np.zeros(1), nowhere, np.zeros(shape.array_shape(1, n_features)), shape)
+    statistics = engine.reduce([everything])[0]
+    mean, scatter = statistics.mean_and_scatter()
+    # a trace, where that is all there is, stands for that many equal variances
+    spread = scatter / (statistics.total_weight * (n_features if shape is SPHERICAL else 1))
+    return mean[0], shape.dense(spread, 1, n_features)[0]
 
 
 def standardize(
@@ -136,6 +156,27 @@ def standardize(
         If a value is NaN or infinite (its row and column are named), or if the
         square of a feature's spread leaves float64.
     """
+    if source.incomplete:
+        mean, variance = observed_moments(source, names)
+    else:
+        mean, variance = _complete_moments(source, engine, names, threads)
+    # what rounding leaves of a constant is not a spread
+    variance = np.where(np.sqrt(variance) <= 16 * np.finfo(np.float64).eps * np.abs(mean), 0.0, variance)
+    _check_spread(source, variance, names)
+    return Standardization.of_moments(mean, variance, model.unit_free)
+
+
+def _check_incomplete(estimator: Any, source: ArraySource) -> None:
+    """Raise where a parameter does not go with missing values, and say which rows have nothing else."""
+    if not isinstance(estimator.noise, bool) or estimator.noise:
+        raise ValueError("noise does not work with missing values (NaN); drop or impute these rows first")
+    warn_of_empty_rows(source.rows, stacklevel=5)
+
+
+def _complete_moments(
+    source: ArraySource, engine: str, names: NDArray[Any] | None, threads: int | None
+) -> tuple[Array, Array]:
+    """Mean and variance (D,) of features without missing values."""
     pivot = source.rows[0].astype(np.float64)
     mean, variance = _moments(source, pivot, engine, threads)
     if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(variance))):
@@ -143,10 +184,7 @@ def standardize(
         raise ValueError("the squares of these values overflow float64; divide the features by a constant first")
     if np.any(np.abs(mean - pivot) > DISTANT_PIVOT * np.sqrt(variance)):
         mean, variance = _moments(source, mean, engine, threads)
-    # what rounding leaves of a constant is not a spread
-    variance = np.where(np.sqrt(variance) <= 16 * np.finfo(np.float64).eps * np.abs(mean), 0.0, variance)
-    _check_spread(source, variance, names)
-    return Standardization.of_moments(mean, variance, model.unit_free)
+    return mean, variance
 
 
 def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | None) -> None:
@@ -158,6 +196,7 @@ def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | No
         )
     for j in np.flatnonzero(spread < SMALLEST_SPREAD):
         column = source.rows[:, j]
+        column = column[~np.isnan(column)]
         if np.any(column != column[0]) and np.abs(column).max() < SMALLEST_SPREAD:
             raise ValueError(f"feature {labels[j]} is too small to square; multiply it by a constant")
         warnings.warn(

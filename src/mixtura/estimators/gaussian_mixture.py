@@ -18,6 +18,7 @@ from mixtura.estimators.base import (
     CollapsedComponentWarning,
     ConvergenceWarning,
     DensityMixin,
+    MissingAllowedMixin,
     NotFiniteError,
     check_is_fitted,
     check_random_state,
@@ -28,6 +29,7 @@ from mixtura.estimators.base import (
     with_callbacks,
 )
 from mixtura.estimators.fitting import Fit, fit_mixture
+from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
 from mixtura.estimators.parameters import check_parameters
 from mixtura.mixture import Mixture
 from mixtura.search import SearchReport
@@ -39,7 +41,7 @@ from mixtura.summary import summary_text
 __all__ = ["GaussianMixture"]
 
 
-class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class GaussianMixture(MissingAllowedMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for scikit-learn's class of that name, with weights, a stop rule
@@ -206,7 +208,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             names the row and column.
         """
         check_parameters(self)
-        rows = check_rows(self, X, reset=True, min_rows=2)
+        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
         weights = check_weights(sample_weight, rows.shape[0])
         context = self._begin_callbacks(X, y)
         start = self.mixture_ if self.warm_start and hasattr(self, "mixture_") else None
@@ -306,16 +308,22 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def _map(self, X: Any, output: RowOutput) -> NDArray[Any]:
         """A value for each of new rows, computed in the fitted mixture's own coordinates."""
         check_is_fitted(self)
-        rows = check_rows(self, X, reset=False)
+        rows = check_rows(self, X, reset=False, missing_allowed=True)
         standardization = Standardization.of_mixture(self.mixture_)
         engine = create_engine(self.engine, ArraySource(rows), standardization, self.n_threads)
         forms = standardization.forward(self.mixture_).forms
         try:
             values = engine.map_rows(forms, output, inspect_block)
         except NotFiniteError:
-            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+            names, known = getattr(self, "feature_names_in_", None), self.mixture_.background is None
+            raise_if_not_finite(rows, names, missing_allowed=known)
+            warn_of_empty_rows(rows, stacklevel=3)
+            source = ArraySource(rows, incomplete=has_missing(rows))
+            engine = create_engine(self.engine, source, standardization, self.n_threads)
             values = engine.map_rows(forms, output)
-        return values - standardization.log_jacobian if output is RowOutput.LOG_DENSITY else values
+        if output is not RowOutput.LOG_DENSITY:
+            return values
+        return values - getattr(engine, "log_jacobian", standardization.log_jacobian)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fit, and return the label (N,) of each row under the fitted parameters."""

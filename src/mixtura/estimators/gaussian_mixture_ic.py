@@ -21,6 +21,7 @@ from mixtura.estimators.base import (
     check_random_state,
     check_rows,
     check_weights,
+    raise_if_not_finite,
 )
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.parameters import check_parameters
@@ -262,25 +263,31 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
+    def _best_for(self, X: Any) -> GaussianMixture:
+        """The best estimator, after a check that no value of the rows is missing: a choice is made on complete rows."""
+        best = self._best()
+        raise_if_not_finite(check_rows(self, X, reset=False), getattr(self, "feature_names_in_", None))
+        return best
+
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fit, and return the label (N,) of each row under the best model."""
         return self.fit(X, y, sample_weight=sample_weight).predict(X)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Most probable component of each row: (N,)."""
-        return self._best().predict(X)
+        return self._best_for(X).predict(X)
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probability of each component for each row: (N, K)."""
-        return self._best().predict_proba(X)
+        return self._best_for(X).predict_proba(X)
 
     def score_samples(self, X: Any) -> Array:
         """Log density of each row: (N,)."""
-        return self._best().score_samples(X)
+        return self._best_for(X).score_samples(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log density, weighted if weights are given."""
-        return self._best().score(X, y, sample_weight)
+        return self._best_for(X).score(X, y, sample_weight)
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Draw rows (n, D) and the component (n,) of each, grouped by component."""
@@ -288,11 +295,11 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
 
     def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion of the best model on rows: lower is better."""
-        return self._best().bic(X, sample_weight)
+        return self._best_for(X).bic(X, sample_weight)
 
     def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion of the best model on rows: lower is better."""
-        return self._best().aic(X, sample_weight)
+        return self._best_for(X).aic(X, sample_weight)
 
     def summary(self) -> str:
         """The best model as text."""

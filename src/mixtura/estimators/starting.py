@@ -14,6 +14,7 @@ from mixtura.covariance import nearest_member
 from mixtura.em import EMOptions
 from mixtura.engine import Engine, create_engine
 from mixtura.estimators.base import check_random_state
+from mixtura.estimators.incomplete import filled
 from mixtura.estimators.noise import NoiseStart
 from mixtura.initialization import DETERMINISTIC, SEEDED, initializer
 from mixtura.initialization.given import responsibilities_from
@@ -98,17 +99,16 @@ class StartMaker:
             return self.source
         # drawing with replacement and dropping repeats: a permutation of a million rows takes longer than a pass
         chosen = np.unique(rng.randint(0, self.source.n_rows, size))
-        weights = self.source.weights
-        return ArraySource(self.source.rows[chosen], None if weights is None else weights[chosen])
+        return self.source.take(chosen)
 
     def _sample(self, subsample: ArraySource) -> search.Sample:
         if self.noise is not None:
             subsample = self.noise.sample(subsample.n_rows)
-        return search.canonical_sample(self.standardization.rows(subsample.rows), subsample.weights)
+        return search.canonical_sample(filled(self.standardization.rows(subsample.rows)), subsample.weights)
 
     def _all_rows(self) -> search.Sample:
         weights = self.source.weights
-        rows = self.standardization.rows(self.source.rows)
+        rows = filled(self.standardization.rows(self.source.rows))
         weights = np.ones(rows.shape[0]) if weights is None else weights
         if self.noise is not None and self.noise.noise is not None:
             weights = np.where(self.noise.noise, 0.0, weights)

@@ -1,0 +1,253 @@
+"""An engine over rows with missing values (NaN): expected statistics given what was observed.
+
+Rows are grouped by their pattern of missing features. A pattern of many rows is
+one more source for another engine, over the observed features alone, and its
+sums are completed afterwards; rows of rare patterns go together by how many
+features they miss, in batches of small factorisations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from mixtura.engine.engine import Engine, RowOutput
+from mixtura.observation import Batch, complete_forms, expected_joint, observed_part, residual_moments
+from mixtura.quadratic import QuadraticForms
+from mixtura.shape import Array
+from mixtura.source import ArraySource, Block
+from mixtura.standardization import Standardization
+from mixtura.suffstats import SufficientStats
+
+__all__ = ["BatchedRows", "MissingValuesEngine", "RareRows"]
+
+#: A pattern with fewer rows is not worth a factorisation and a pass of its own.
+PATTERN_ROWS = 100
+
+#: Rows of a batch: its temporaries, of K (n, D) and some (n, m, m) arrays, stay near the cache.
+BATCH_ROWS = 2048
+
+EngineMaker = Callable[[ArraySource, Standardization], Engine]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pattern:
+    """Rows that miss the same features: which they are, and an engine over the others; None if none was observed."""
+
+    rows: NDArray[np.intp]
+    missing: NDArray[np.bool_]
+    engine: Engine | None
+    total_weight: float
+
+
+class RareRows(Protocol):
+    """Standardised rows (n, D) with NaN where a value is missing, each with a pattern of its own."""
+
+    def reduce(self, forms: QuadraticForms) -> SufficientStats:
+        """Expected statistics of the complete rows, about the centres of dense forms."""
+
+    def joint(self, forms: QuadraticForms) -> Array:
+        """Joint log densities (n, K) of what was observed."""
+
+
+class BatchedRows:
+    """Rare patterns in NumPy: rows that miss equally many features share calls of batched factorisations.
+
+    Parameters
+    ----------
+    rows : array of shape (n, D)
+    weights : array of shape (n,) or None
+    """
+
+    def __init__(self, rows: Array, weights: Array | None) -> None:
+        self._n_rows = rows.shape[0]
+        self._weights = np.ones(rows.shape[0]) if weights is None else weights
+        flags = np.isnan(rows)
+        self._batches: list[tuple[Batch, NDArray[np.intp]]] = []
+        numbers = flags.sum(axis=1)
+        for number in np.unique(numbers):
+            group = np.flatnonzero(numbers == number)
+            for start in range(0, group.size, BATCH_ROWS):
+                part = group[start : start + BATCH_ROWS]
+                missing = np.nonzero(flags[part])[1].reshape(part.size, number)
+                self._batches.append((Batch(np.where(flags[part], 0.0, rows[part]), missing), part))
+
+    def joint(self, forms: QuadraticForms) -> Array:
+        """See `RareRows.joint`."""
+        joint = np.empty((self._n_rows, forms.n_components))
+        for batch, part in self._batches:
+            for k in range(forms.n_components):
+                joint[part, k] = expected_joint(forms, batch, k)[0]
+        return joint
+
+    def reduce(self, forms: QuadraticForms) -> SufficientStats:
+        """See `RareRows.reduce`."""
+        total = SufficientStats.zero(forms.center, forms.shape)
+        for batch, part in self._batches:
+            total += _batch_statistics(forms, batch, self._weights[part])
+        return total
+
+
+def _batch_statistics(forms: QuadraticForms, batch: Batch, weights: Array) -> SufficientStats:
+    parts = [expected_joint(forms, batch, k) for k in range(forms.n_components)]
+    joint = np.stack([part[0] for part in parts], axis=1)
+    log_density = logsumexp(joint, axis=1)
+    shares = _shares(joint, log_density) * weights[:, None]
+    first = np.stack([shares[:, k] @ deviation for k, (_, deviation, _) in enumerate(parts)])
+    second = np.stack(
+        [
+            (deviation * shares[:, k, None]).T @ deviation + residual_moments(batch, factor, shares[:, k])
+            for k, (_, deviation, factor) in enumerate(parts)
+        ]
+    )
+    total = float(weights.sum())
+    return SufficientStats(
+        shares.sum(axis=0), first, second, forms.center, float(weights @ log_density), total, forms.shape
+    )
+
+
+class MissingValuesEngine:
+    """Sums over rows of which some values are NaN.
+
+    Parameters
+    ----------
+    source : ArraySource
+    standardization : Standardization
+    make : callable
+        Makes the engine of complete rows, as ``make(source, standardization)``.
+    make_rare : callable, optional
+        Makes what serves rows of rare patterns, as ``make_rare(rows, weights)``.
+    """
+
+    def __init__(
+        self,
+        source: ArraySource,
+        standardization: Standardization,
+        make: EngineMaker,
+        make_rare: Callable[[Array, Array | None], RareRows] = BatchedRows,
+    ) -> None:
+        self._source = source
+        self._standardization = standardization
+        self._make = make
+        flags = np.isnan(source.rows)
+        packed = np.packbits(flags, axis=1)
+        _, first, inverse, counts = np.unique(
+            packed, axis=0, return_index=True, return_inverse=True, return_counts=True
+        )
+        inverse = inverse.reshape(-1)
+        order = np.argsort(inverse, kind="stable")
+        groups = np.split(order, np.cumsum(counts)[:-1])
+        common = [
+            (rows, flags[index])
+            for rows, index in zip(groups, first, strict=True)
+            if rows.size >= PATTERN_ROWS or flags[index].all() or not flags[index].any()
+        ]
+        self._patterns = [self._pattern(rows, missing) for rows, missing in common]
+        taken = np.zeros(source.n_rows, dtype=bool)
+        for pattern in self._patterns:
+            taken[pattern.rows] = True
+        self._rare = np.flatnonzero(~taken)
+        values = standardization.rows(source.rows[self._rare])
+        weights = None if source.weights is None else source.weights[self._rare]
+        self._one_by_one = make_rare(values, weights)
+        self._flags = flags
+
+    def _pattern(self, rows: NDArray[np.intp], missing: NDArray[np.bool_]) -> _Pattern:
+        weights = None if self._source.weights is None else self._source.weights[rows]
+        total = float(rows.size if weights is None else weights.sum())
+        if missing.all():
+            return _Pattern(rows, missing, None, total)
+        seen = np.ascontiguousarray(np.asarray(self._source.rows)[np.ix_(rows, ~missing)])
+        to = Standardization(self._standardization.shift[~missing], self._standardization.scale[~missing])
+        return _Pattern(rows, missing, self._make(ArraySource(seen, weights), to), total)
+
+    @cached_property
+    def log_jacobian(self) -> Array:
+        """log p(x) = log p(z) - log_jacobian of the observed part of each row: (N,)."""
+        return np.asarray(~self._flags @ np.log(self._standardization.scale))
+
+    def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
+        """See `Engine.reduce`."""
+        return [self._reduce(one) for one in forms]
+
+    def _reduce(self, forms: QuadraticForms) -> SufficientStats:
+        dense = complete_forms(forms)
+        total = SufficientStats.zero(dense.center, dense.shape)
+        for pattern in self._patterns:
+            total += self._of_pattern(dense, pattern)
+        if self._rare.size:
+            total += self._one_by_one.reduce(dense)
+        return replace(total, second=forms.shape.compress(total.second), shape=forms.shape)
+
+    def _of_pattern(self, forms: QuadraticForms, pattern: _Pattern) -> SufficientStats:
+        if pattern.engine is None:
+            return _unseen(forms, pattern.total_weight)
+        if not pattern.missing.any():
+            return pattern.engine.reduce([forms])[0].recenter(forms.center)
+        part = observed_part(forms, pattern.missing)
+        return part.complete(pattern.engine.reduce([part.forms])[0], forms.center)
+
+    def map_rows(
+        self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
+    ) -> NDArray[Any]:
+        """See `Engine.map_rows`; a row of which nothing was observed has log density 0 and the prior weights."""
+        dense = complete_forms(forms)
+        n_rows, width = self._source.n_rows, forms.n_components
+        result: NDArray[Any] = np.empty((n_rows, width) if output is RowOutput.RESPONSIBILITIES else n_rows)
+        for pattern in self._patterns:
+            result[pattern.rows] = self._map_pattern(dense, pattern, output)
+        if self._rare.size:
+            result[self._rare] = _output(self._one_by_one.joint(dense), output)
+        return result.astype(np.int64) if output is RowOutput.LABELS else result
+
+    def _map_pattern(self, forms: QuadraticForms, pattern: _Pattern, output: RowOutput) -> NDArray[Any]:
+        if pattern.engine is None:
+            return np.asarray(_output(np.broadcast_to(_log_weights(forms), (1, forms.n_components)), output))
+        if not pattern.missing.any():
+            return pattern.engine.map_rows(forms, output)
+        return pattern.engine.map_rows(observed_part(forms, pattern.missing).forms, output)
+
+
+def _output(joint: Array, output: RowOutput) -> NDArray[Any]:
+    """What was asked for of joint log densities (n, K)."""
+    if output is RowOutput.LABELS:
+        return joint.argmax(axis=1)
+    log_density = np.asarray(logsumexp(joint, axis=1))
+    return log_density if output is RowOutput.LOG_DENSITY else _shares(joint, log_density)
+
+
+def _shares(joint: Array, log_density: Array) -> Array:
+    """Responsibilities (n, K); equal ones where every density underflows."""
+    lost = ~np.isfinite(log_density)
+    shares = np.exp(joint - np.where(lost, 0.0, log_density)[:, None])
+    shares[lost] = 1.0 / joint.shape[1]
+    return shares
+
+
+def _log_weights(forms: QuadraticForms) -> Array:
+    """log w_k of dense forms."""
+    half = 0.5 * forms.n_features * np.log(2 * np.pi)
+    return np.asarray(forms.const + half - forms.shape.log_determinant(forms.whitener, forms.n_features))
+
+
+def _unseen(forms: QuadraticForms, weight: float) -> SufficientStats:
+    """Expected statistics of rows of which nothing was observed."""
+    count = weight * np.exp(_log_weights(forms))
+    # the inverse of a triangular whitener is the covariance's own factor
+    root = np.linalg.inv(forms.whitener)
+    covariance = np.swapaxes(root, 1, 2) @ root
+    return SufficientStats(
+        count,
+        np.zeros_like(forms.center),
+        count[:, None, None] * covariance,
+        forms.center,
+        0.0,
+        weight,
+        forms.shape,
+    )

@@ -1,0 +1,99 @@
+"""Rows with missing values (NaN), as estimators meet them: which they are, their moments, and starts from them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.engine import Engine, MissingValuesEngine
+from mixtura.estimators.base import raise_if_not_finite
+from mixtura.shape import Array
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
+
+__all__ = [
+    "UnobservedRowWarning",
+    "filled",
+    "has_missing",
+    "mean_log_jacobian",
+    "observed_moments",
+    "warn_of_empty_rows",
+]
+
+
+class UnobservedRowWarning(UserWarning):
+    """A row has no observed value at all."""
+
+
+def has_missing(rows: NDArray[Any]) -> bool:
+    """Whether any of (N, D) rows has NaN in it; a sum tells where there is none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(rows.sum())) and bool(np.isnan(rows).any())
+
+
+def observed_moments(source: ArraySource, names: NDArray[Any] | None) -> tuple[Array, Array]:
+    """Mean and variance (D,) of what was observed of each feature.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite, or a feature was never observed; it is named.
+    """
+    raise_if_not_finite(source.rows, names, missing_allowed=True)
+    count = mean = np.zeros(source.n_features)
+    for block in source.blocks():
+        weights = _weights(block.rows, block.weights)
+        count = count + weights.sum(axis=0)
+        mean = mean + (weights * np.nan_to_num(block.rows)).sum(axis=0)
+    for column in np.flatnonzero(count == 0):
+        label = f"{column}" if names is None else f"{column} ({names[column]!r})"
+        raise ValueError(f"feature {label} has no observed value in any row; drop it")
+    mean = mean / count
+    variance = np.zeros_like(mean)
+    for block in source.blocks():
+        weights = _weights(block.rows, block.weights)
+        variance = variance + (weights * np.square(np.nan_to_num(block.rows - mean))).sum(axis=0)
+    return mean, variance / count
+
+
+def _weights(rows: NDArray[Any], weights: Array | None) -> Array:
+    """Weight of each cell (n, D): zero where it is missing."""
+    seen = ~np.isnan(rows)
+    return np.asarray(seen * (1.0 if weights is None else weights[:, None]), dtype=np.float64)
+
+
+def filled(rows: Array) -> Array:
+    """Rows with each missing value drawn from the feature's observed ones: good enough to start from."""
+    flags = np.isnan(rows)
+    if not flags.any():
+        return rows
+    rng = np.random.RandomState(0)
+    whole = rows.copy()
+    for column in np.flatnonzero(flags.any(axis=0)):
+        missing = flags[:, column]
+        donors = np.sort(rows[~missing, column]) if not missing.all() else np.zeros(1)
+        whole[missing, column] = donors[rng.randint(0, donors.size, int(missing.sum()))]
+    return whole
+
+
+def mean_log_jacobian(engine: Engine, standardization: Standardization, source: ArraySource) -> float:
+    """By how much the mean log likelihood per row differs between the data's units and standardised ones."""
+    if not isinstance(engine, MissingValuesEngine):
+        return standardization.log_jacobian
+    return float(np.average(engine.log_jacobian, weights=source.weights))
+
+
+def warn_of_empty_rows(rows: NDArray[Any], stacklevel: int) -> None:
+    """Say which rows have no observed value: they are given the prior weights, and log density 0."""
+    empty = np.flatnonzero(np.isnan(rows).all(axis=1))
+    if empty.size:
+        some = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
+        warnings.warn(
+            f"{empty.size} rows have no observed value (row {some}); they have log density 0, and the mixing "
+            "proportions as their probabilities",
+            UnobservedRowWarning,
+            stacklevel=stacklevel + 1,
+        )

@@ -1,0 +1,133 @@
+"""GaussianMixture on rows with missing values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+
+from mixtura import GaussianMixture, datasets
+from mixtura.estimators.incomplete import UnobservedRowWarning
+
+IRIS = load_iris().data
+TYPES = ["full", "tied", "diag", "spherical", "VEV", "EVE", "EEI"]
+
+
+def holes(rows: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    holed = np.where(rng.random(rows.shape) < share, np.nan, rows)
+    return holed[~np.isnan(holed).all(axis=1)]
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_the_reported_likelihood_is_that_of_the_observed_values(covariance_type):
+    rows = holes(IRIS, 0.15)
+    model = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(rows)
+    assert model.converged_
+    assert model.score(rows) == pytest.approx(model.lower_bound_, abs=1e-10)
+    dense = model.mixture_.dense_covariances
+    literal = []
+    for row in rows:
+        seen = ~np.isnan(row)
+        parts = [
+            np.log(w) + multivariate_normal.logpdf(row[seen], m[seen], c[np.ix_(seen, seen)])
+            for w, m, c in zip(model.weights_, model.means_, dense, strict=True)
+        ]
+        literal.append(np.logaddexp.reduce(parts))
+    np.testing.assert_allclose(model.score_samples(rows), literal, rtol=1e-8)
+    shares = model.predict_proba(rows)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(model.predict(rows), shares.argmax(axis=1))
+
+
+def test_few_holes_change_little():
+    whole = GaussianMixture(3, random_state=0).fit(IRIS)
+    rows = IRIS.copy()
+    rows[7, 2] = np.nan
+    holed = GaussianMixture(3, random_state=0).fit(rows)
+    order = [np.argsort(one.means_[:, 0]) for one in (whole, holed)]
+    np.testing.assert_allclose(holed.means_[order[1]], whole.means_[order[0]], atol=0.02)
+    complete = np.delete(np.arange(150), 7)
+    np.testing.assert_allclose(holed.score_samples(IRIS[complete]), whole.score_samples(IRIS[complete]), atol=0.1)
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer, datasets.load_old_faithful])
+@pytest.mark.parametrize("prior", [None, "default"])
+def test_real_data_are_fitted(load, prior):
+    rows = holes(np.asarray(load().data), 0.1)
+    model = GaussianMixture(2, covariance_type="VVI", prior=prior, random_state=0).fit(rows)
+    assert model.converged_ and np.isfinite(model.score(rows)) and np.isfinite(model.bic(rows))
+
+
+def test_units_do_not_matter_and_order_neither():
+    rows = holes(IRIS, 0.1)
+    scale = np.array([1e-3, 1.0, 50.0, 7.0])
+    plain = GaussianMixture(2, random_state=0).fit(rows)
+    scaled = GaussianMixture(2, random_state=0).fit(rows * scale)
+    observed = (~np.isnan(rows)).mean(axis=0)
+    assert scaled.lower_bound_ + observed @ np.log(scale) == pytest.approx(plain.lower_bound_, abs=1e-6)
+    shuffled = GaussianMixture(2, random_state=0).fit(rows[::-1])
+    assert shuffled.lower_bound_ == pytest.approx(plain.lower_bound_, abs=1e-5)
+
+
+def test_weights_are_repetitions():
+    rows = holes(IRIS, 0.1)
+    weights = np.random.default_rng(1).integers(1, 4, len(rows))
+    weighted = GaussianMixture(2, random_state=0).fit(rows, sample_weight=weights)
+    repeated = GaussianMixture(2, random_state=0).fit(np.repeat(rows, weights, axis=0))
+    assert weighted.lower_bound_ == pytest.approx(repeated.lower_bound_, abs=1e-5)
+
+
+def test_a_row_without_values_gets_the_prior_weights_and_says_so():
+    model = GaussianMixture(3, random_state=0).fit(IRIS)
+    rows = np.array([[np.nan] * 4, IRIS[0]])
+    with pytest.warns(UnobservedRowWarning, match="row 0"):
+        shares = model.predict_proba(rows)
+    np.testing.assert_allclose(shares[0], model.weights_, rtol=1e-10)
+    with pytest.warns(UnobservedRowWarning):
+        assert model.score_samples(rows)[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_column_without_values_is_named():
+    rows = IRIS.copy()
+    rows[:, 2] = np.nan
+    with pytest.raises(ValueError, match="feature 2 has no observed value"):
+        GaussianMixture(2).fit(rows)
+    with pytest.raises(ValueError, match="'petal length'"):
+        GaussianMixture(2).fit(pd.DataFrame(rows, columns=["a", "b", "petal length", "d"]))
+
+
+def test_infinity_beside_nan_is_still_an_error():
+    rows = holes(IRIS, 0.1)
+    rows[3, 1] = np.inf
+    with pytest.raises(ValueError, match="infinity at row 3, column 1"):
+        GaussianMixture(2).fit(rows)
+    model = GaussianMixture(2, random_state=0).fit(IRIS)
+    with pytest.raises(ValueError, match="infinity at row 3, column 1"):
+        model.predict(rows)
+
+
+def test_noise_does_not_go_with_missing_values():
+    with pytest.raises(ValueError, match="noise"):
+        GaussianMixture(2, noise=True).fit(holes(IRIS, 0.1))
+
+
+def test_frames_with_missing_values():
+    rows = holes(IRIS, 0.1)
+    expected = GaussianMixture(2, random_state=0).fit(rows).lower_bound_
+    names = list("abcd")
+    pandas = pd.DataFrame(rows, columns=names).astype("Float64")
+    polars = pl.DataFrame({n: [None if np.isnan(v) else v for v in rows[:, j]] for j, n in enumerate(names)})
+    for frame in (pandas, polars):
+        model = GaussianMixture(2, random_state=0).fit(frame)
+        assert model.lower_bound_ == pytest.approx(expected, abs=1e-9)
+        assert model.predict(frame).shape == (len(rows),)
+
+
+def test_float32_rows():
+    rows = holes(IRIS, 0.1)
+    single = GaussianMixture(2, random_state=0).fit(rows.astype(np.float32))
+    assert single.lower_bound_ == pytest.approx(GaussianMixture(2, random_state=0).fit(rows).lower_bound_, abs=1e-4)
