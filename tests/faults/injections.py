@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pytest import MonkeyPatch
 
-from mixtura import em, estep, mixture, moves, quadratic, shape, source
+from mixtura import em, estep, mixture, moves, observation, quadratic, shape, source
 from mixtura.background import Background
 from mixtura.covariance import MODELS
 from mixtura.covariance.ellipsoidal import EEE
@@ -390,3 +390,12 @@ cut_too_deep = changed(Tree, "cut", lambda labels, tree, n_groups: np.minimum(la
 
 halves_in_one_place = replaced(moves, "HALF_MEAN", 0.0)
 merge_that_loses_rows = changed(moves, "merge", lambda found, *_: replace(found, count=found.count * 0.9))
+
+imputation_without_spread = changed(
+    observation, "observed_part", lambda found, *_: replace(found, residual=0 * found.residual)
+)
+marginal_without_its_constant = changed(
+    observation,
+    "observed_part",
+    lambda found, *_: replace(found, forms=replace(found.forms, const=found.forms.const - 0.1)),
+)

@@ -24,6 +24,7 @@ from laws import test_eigenvalue_floor as floors
 from laws import test_engines_agree as engines
 from laws import test_equal_weights as equal
 from laws import test_equivariance as equivariance
+from laws import test_missing_values as missing
 from laws import test_models_related as related
 from laws import test_moves as moving
 from laws import test_objective_never_falls as objective
@@ -72,6 +73,8 @@ MARGINAL = asked.test_marginal_is_the_integral_over_the_others
 VVV_TYPE = {"covariance_type": "VVV"}
 ON_A_LINE = {"model": "V", "weight": 0.25}
 SIZES = {"sizes": (3, 3, 3)}
+EXPECTED = missing.test_expected_statistics_are_those_of_the_textbook
+BY_PATTERN = {"grouping": 1}
 PLANE = {"n_features": 2}
 SQUARES = {"criterion": "EII"}
 SAMPLED = {"criterion": "EII", "max_leaves": 60}
@@ -153,6 +156,9 @@ FAULTS = [
     Fault("a wider box", misasked.noise_of_a_wider_box, asked.test_the_slope_of_cdf_is_the_density, {"model": "V"}),
     Fault("boxes of no Gaussian", misasked.boxes_of_no_gaussian, asked.test_boxes_against_draws, VVV_TYPE),
     Fault("quantiles too soon", misasked.quantiles_too_soon, asked.test_ppf_inverts_cdf, ON_A_LINE),
+    # missing values
+    Fault("imputed values without their spread", fault.imputation_without_spread, EXPECTED, BY_PATTERN),
+    Fault("marginal densities off by a constant", fault.marginal_without_its_constant, EXPECTED, BY_PATTERN),
     # moves
     Fault("halves in one place", fault.halves_in_one_place, moving.test_halves_of_a_gaussian_have_its_half_moments),
     Fault("a merge loses rows", fault.merge_that_loses_rows, moving.test_halves_add_to_the_whole),

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from mixtura import observation
 from mixtura.engine.engine import Engine, RowOutput
-from mixtura.observation import Batch, complete_forms, expected_joint, observed_part, residual_moments
+from mixtura.observation import Batch, complete_forms, expected_joint, residual_moments
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import Array
 from mixtura.source import ArraySource, Block
@@ -190,7 +191,7 @@ class MissingValuesEngine:
             return _unseen(forms, pattern.total_weight)
         if not pattern.missing.any():
             return pattern.engine.reduce([forms])[0].recenter(forms.center)
-        part = observed_part(forms, pattern.missing)
+        part = observation.observed_part(forms, pattern.missing)
         return part.complete(pattern.engine.reduce([part.forms])[0], forms.center)
 
     def map_rows(
@@ -211,7 +212,7 @@ class MissingValuesEngine:
             return np.asarray(_output(np.broadcast_to(_log_weights(forms), (1, forms.n_components)), output))
         if not pattern.missing.any():
             return pattern.engine.map_rows(forms, output)
-        return pattern.engine.map_rows(observed_part(forms, pattern.missing).forms, output)
+        return pattern.engine.map_rows(observation.observed_part(forms, pattern.missing).forms, output)
 
 
 def _output(joint: Array, output: RowOutput) -> NDArray[Any]:
