@@ -20,6 +20,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 # What each part may import of the rest, by first name below `mixtura`. A part may import itself.
 VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
 ASKED = {"estimate", "conditional", "cumulative"}
+DESCRIBED = ASKED | {"distribution", "information", "region", "modes", "reduction"}
 FIT = VALUES | {"source", "standardization", "estep", "prior", "mstep", "engine", "em", "acceleration"}
 SEARCH = FIT | {"climb", "initialization", "moves", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -32,7 +33,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conditional": {"shape", "background"},
     "cumulative": {"shape", "estimate"},
     "distribution": ASKED | {"shape", "quadratic", "background"},
-    "mixture": {"shape", "quadratic", "covariance", "background", "distribution"},
+    "information": {"shape"},
+    "region": {"shape", "estimate", "cumulative"},
+    "modes": {"shape", "quadratic"},
+    "reduction": {"shape"},
+    "description": DESCRIBED | {"shape", "quadratic", "background"},
+    "mixture": {"shape", "quadratic", "covariance", "background", "description"},
     "standardization": {"shape", "mixture"},
     "source": {"shape"},
     "estep": {"shape", "quadratic", "suffstats"},
@@ -44,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "em": VALUES | {"mstep", "acceleration", "engine"},
     "climb": FIT | {"_native"},
     "initialization": VALUES | {"mstep", "estep", "_native"},
-    "moves": VALUES | {"engine"},
+    "moves": VALUES | {"engine", "reduction"},
     "search": SEARCH,
     "selection": SEARCH | {"covariance"},
     "summary": VALUES | {"em"},

@@ -107,8 +107,8 @@ def box_of_gaussian(lower: Array, upper: Array, covariance: Array, n_points: int
     """Probability that a centred Gaussian with this covariance lies in a box.
 
     The integral over the box becomes one over the unit cube of one dimension
-    less, by conditioning each feature on those before it (Genz 1992, section
-    3), taken at scrambled Sobol points; the spread over independent scramblings
+    less, by conditioning each feature on those before it (Genz 1992),
+    taken at scrambled Sobol points; the spread over independent scramblings
     is the error. Features are taken in the order of their own intervals'
     probabilities (Gibson, Glasbey and Elston 1994). Where the features are
     independent the result is their product, and exact.

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from mixtura.background import Background
 from mixtura.covariance import CovarianceModel, covariance_model
-from mixtura.distribution import Distribution
+from mixtura.description import Description
 from mixtura.quadratic import QuadraticForms, log_joint
 from mixtura.shape import FULL, TIED, Array, Shape
 
@@ -25,7 +25,7 @@ SYMMETRY_TOLERANCE = 1e-9  # of a covariance's largest entry
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(Distribution):
+class Mixture(Description):
     """A Gaussian mixture distribution with K components in D dimensions.
 
     A frozen value. Build one from outside with `Mixture.from_parameters`, which

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mixtura import reduction
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
 from mixtura.quadratic import QuadraticForms
@@ -94,20 +94,4 @@ def merge_costs(statistics: SufficientStats) -> Array:
     component's moments (Runnalls 2007, eq. 16).
     """
     mean, scatter = statistics.mean_and_scatter()
-    count = np.maximum(statistics.count, SMALLEST)
-    log_det = _log_determinants(scatter / count[:, None, None])
-    costs = np.full((count.size, count.size), np.inf)
-    for i in range(1, count.size):
-        total = count[i] + count[:i]
-        apart = mean[:i] - mean[i]
-        between = (count[i] * count[:i] / total)[:, None, None] * apart[:, :, None] * apart[:, None, :]
-        merged = _log_determinants((scatter[i] + scatter[:i] + between) / total[:, None, None])
-        costs[i, :i] = 0.5 * (total * merged - count[i] * log_det[i] - count[:i] * log_det[:i])
-    return costs
-
-
-def _log_determinants(covariances: Array) -> NDArray[np.float64]:
-    """log |S_k|; a singular one counts as one rounding error of its trace along what it lacks."""
-    n_features = covariances.shape[-1]
-    ridge = np.finfo(np.float64).eps * np.trace(covariances, axis1=1, axis2=2) + np.finfo(np.float64).tiny
-    return np.linalg.slogdet(covariances + ridge[:, None, None] * np.eye(n_features))[1]
+    return reduction.merge_costs(np.maximum(statistics.count, SMALLEST), mean, scatter)

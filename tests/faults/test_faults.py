@@ -19,6 +19,7 @@ from laws import test_background as background
 from laws import test_blocks_add as blocks
 from laws import test_covariance_models as models
 from laws import test_density as density
+from laws import test_description as told
 from laws import test_distribution as asked
 from laws import test_eigenvalue_floor as floors
 from laws import test_engines_agree as engines
@@ -70,6 +71,13 @@ AMOUNT_OF_DATA = models.test_solve_does_not_depend_on_the_amount_of_data
 FORMULA = asked.test_one_component_conditions_as_the_formula_says
 PRODUCT = asked.test_density_is_marginal_times_conditional
 MARGINAL = asked.test_marginal_is_the_integral_over_the_others
+GAUSSIANS = told.test_entropy_and_divergence_of_gaussians
+BOUNDS = told.test_bounds_bracket_the_entropy
+INTEGRALS = told.test_entropy_and_divergence_are_integrals
+REGIONS = told.test_regions_hold_their_probability
+ON_LINES = told.test_regions_on_a_line_are_exact
+CHEAPEST_PAIR = told.test_reduction_merges_the_cheapest_pair
+MAXIMA = told.test_modes_are_local_maxima
 VVV_TYPE = {"covariance_type": "VVV"}
 ON_A_LINE = {"model": "V", "weight": 0.25}
 SIZES = {"sizes": (3, 3, 3)}
@@ -156,6 +164,18 @@ FAULTS = [
     Fault("a wider box", misasked.noise_of_a_wider_box, asked.test_the_slope_of_cdf_is_the_density, {"model": "V"}),
     Fault("boxes of no Gaussian", misasked.boxes_of_no_gaussian, asked.test_boxes_against_draws, VVV_TYPE),
     Fault("quantiles too soon", misasked.quantiles_too_soon, asked.test_ppf_inverts_cdf, ON_A_LINE),
+    Fault("entropies a little large", misasked.entropy_of_wider_gaussians, GAUSSIANS, VVV_TYPE),
+    Fault("bounds without pairs", misasked.bound_without_pairs, BOUNDS, {**VVV_TYPE, "reach": 6.0}),
+    Fault("divergences a little large", misasked.divergence_the_other_way, GAUSSIANS, VVV_TYPE),
+    Fault("estimates by draws are biased", misasked.draws_that_err_little, INTEGRALS, {"noisy": False}),
+    Fault("a level too high", misasked.level_a_little_high, REGIONS, {**VVV_TYPE, "probability": 0.5, "noisy": True}),
+    Fault("a level's error is halved", misasked.level_error_too_small, told.test_the_level_s_error_is_its_spread),
+    Fault("a line's level too high", misasked.line_level_a_little_high, ON_LINES, {"model": "V", "probability": 0.5}),
+    Fault("climbs stop at once", misasked.one_step_of_a_climb, MAXIMA, {**VVV_TYPE, "noisy": False}),
+    Fault("saddles are modes", misasked.saddles_kept, told.test_a_climb_that_starts_on_a_saddle_leaves_it),
+    Fault("modes are found twice", misasked.modes_found_twice, MAXIMA, {**VVV_TYPE, "noisy": False}),
+    Fault("merges lose spread", misasked.merges_without_between, told.test_reduction_keeps_the_moments, VVV_TYPE),
+    Fault("the dearest components merge", misasked.dearest_merge_of_components, CHEAPEST_PAIR),
     # missing values
     Fault("imputed values without their spread", fault.imputation_without_spread, EXPECTED, BY_PATTERN),
     Fault("marginal densities off by a constant", fault.marginal_without_its_constant, EXPECTED, BY_PATTERN),
