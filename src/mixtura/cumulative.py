@@ -13,12 +13,13 @@ from mixtura.shape import Array
 
 __all__ = ["Line", "box_of_gaussian"]
 
+EPSILON = float(np.finfo(np.float64).eps)
 ROOT_TWO_PI = float(np.sqrt(2 * np.pi))
 #: Independent scramblings of the points of a box's integral, whose spread is its error.
 SCRAMBLINGS = 8
 #: Standard normal deviates beyond which a double knows no probability.
 FARTHEST = 38.0
-#: Steps of a root finder that halves the bracket at every third of them; it stops when all brackets are closed.
+#: Steps of a root finder that halves the bracket at every third of them; it stops sooner when a step is rounding.
 MAX_STEPS = 400
 
 
@@ -86,16 +87,21 @@ class Line:
         own = own[:, self.weights > 0]
         low, high = own.min(axis=1), own.max(axis=1)
         point = 0.5 * (low + high)
+        resolution = EPSILON * float(self.scales.min())
+        active = np.arange(point.size)
         for step in range(MAX_STEPS):
-            value = self.log_cdf(point)
-            below = value < target
-            low, high = np.where(below, point, low), np.where(below, high, point)
-            middle = 0.5 * (low + high)
-            if np.all((middle <= low) | (middle >= high) | (value == target)):
+            at, aim = point[active], target[active]
+            value = self.log_cdf(at)
+            below = value < aim
+            low[active], high[active] = np.where(below, at, low[active]), np.where(below, high[active], at)
+            middle = 0.5 * (low[active] + high[active])
+            moved = middle if step % 3 == 2 else self._newton(at, value, aim)
+            moved = np.where((moved > low[active]) & (moved < high[active]), moved, middle)
+            open_still = (value != aim) & (np.abs(moved - at) > resolution + 2 * EPSILON * np.abs(at))
+            active = active[open_still]
+            point[active] = moved[open_still]
+            if active.size == 0:
                 break
-            moved = middle if step % 3 == 2 else self._newton(point, value, target)
-            moved = np.where((moved > low) & (moved < high), moved, middle)
-            point = np.where(value == target, point, moved)
         return np.where(probabilities > 0, point, -np.inf)
 
     def _newton(self, point: Array, value: Array, target: Array) -> Array:
