@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mixtura.em import Status as Status
     from mixtura.estimators.base import CollapsedComponentWarning as CollapsedComponentWarning
     from mixtura.estimators.base import ConstantFeatureWarning as ConstantFeatureWarning
+    from mixtura.estimators.classifier import GaussianMixtureClassifier as GaussianMixtureClassifier
     from mixtura.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
     from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC as GaussianMixtureIC
     from mixtura.estimators.outlier_detector import GaussianMixtureOutlierDetector as GaussianMixtureOutlierDetector
@@ -34,6 +35,7 @@ _HOMES = {
     "ConjugatePrior": "mixtura.prior",
     "ConstantFeatureWarning": "mixtura.estimators.base",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
+    "GaussianMixtureClassifier": "mixtura.estimators.classifier",
     "GaussianMixtureIC": "mixtura.estimators.gaussian_mixture_ic",
     "GaussianMixtureOutlierDetector": "mixtura.estimators.outlier_detector",
     "Mixture": "mixtura.mixture",
@@ -52,6 +54,7 @@ __all__ = [
     "ConjugatePrior",
     "ConstantFeatureWarning",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureOutlierDetector",
     "Mixture",

@@ -3,7 +3,12 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mixtura import GaussianMixture, GaussianMixtureIC, GaussianMixtureOutlierDetector
+from mixtura import (
+    GaussianMixture,
+    GaussianMixtureClassifier,
+    GaussianMixtureIC,
+    GaussianMixtureOutlierDetector,
+)
 
 VARIANTS = [
     GaussianMixture(),
@@ -18,6 +23,8 @@ VARIANTS = [
     GaussianMixture(n_components=2, noise=True),
     GaussianMixtureIC((1, 2)),
     GaussianMixtureIC(2, covariance_type=["EII", "VVV"], criterion="icl", n_init=2),
+    GaussianMixtureClassifier(),
+    GaussianMixtureClassifier(2, covariance_type="diag"),
     GaussianMixtureOutlierDetector(),
     GaussianMixtureOutlierDetector(2, contamination=0.1),
     GaussianMixtureOutlierDetector(1, covariance_type="diag", false_alarm_rate=0.2),

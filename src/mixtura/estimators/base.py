@@ -10,11 +10,12 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin, OutlierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin, DensityMixin, OutlierMixin, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
 
 from mixtura.shape import Array
 from mixtura.source import Block
@@ -34,6 +35,7 @@ except ImportError:  # scikit-learn before 1.9
 __all__ = [
     "BaseEstimator",
     "CallbackSupportMixin",
+    "ClassifierMixin",
     "ClusterMixin",
     "CollapsedComponentWarning",
     "ConstantFeatureWarning",
@@ -46,6 +48,7 @@ __all__ = [
     "check_is_fitted",
     "check_random_state",
     "check_rows",
+    "check_targets",
     "check_weights",
     "clone",
     "in_parallel",
@@ -179,3 +182,21 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> Array | None:
     if not weights.any():
         raise ValueError("sample_weight is zero for every row; at least one weight must be positive")
     return weights
+
+
+def check_targets(y: Any, n_rows: int) -> NDArray[Any]:
+    """(N,) classes, checked.
+
+    Raises
+    ------
+    ValueError
+        If there are none, they are not one a row, not finite, or numbers that are not classes.
+    """
+    if y is None:
+        raise ValueError("a classifier requires y to be passed, but the target y is None")
+    targets = np.asarray(column_or_1d(y, warn=True))
+    assert_all_finite(targets, input_name="y")
+    check_classification_targets(targets)
+    if targets.shape[0] != n_rows:
+        raise ValueError(f"y must have one class a row: {n_rows} rows, {targets.shape[0]} classes")
+    return targets
