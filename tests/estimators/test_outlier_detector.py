@@ -199,6 +199,10 @@ def test_faults_of_parameters_name_them(rng):
         GaussianMixtureOutlierDetector(contamination="auto").fit(rows)
     with pytest.raises(ValueError, match="NaN"):
         GaussianMixtureOutlierDetector(2).fit(rows).contributions([[0.0, np.nan]])
+    with pytest.raises(ValueError, match="NaN"):
+        GaussianMixtureOutlierDetector(2).fit(rows).predict([[0.0, np.nan]])
+    with pytest.raises(ValueError, match="NaN"):
+        GaussianMixtureOutlierDetector(2).fit(np.vstack([rows, [0.0, np.nan]]))
 
 
 def test_bic_chooses_where_there_is_a_choice():

@@ -123,7 +123,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
             For rows, weights or parameters that cannot be fitted.
         """
         self._check_shares()
-        self._take(self._fitted_mixture(X, sample_weight))
+        self._checked(X, reset=True)
+        self.estimator_ = self._fitted_mixture(X, sample_weight)
         if self.contamination is None:
             rate = float(self.false_alarm_rate)
             self.offset_, self.false_alarm_error_ = threshold_of_mixture(self.mixture_, rate)
@@ -171,14 +172,11 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         selection = GaussianMixtureIC(numbers, covariance_type=names, **shared)
         return selection.fit(X, sample_weight=sample_weight).best_estimator_
 
-    def _take(self, estimator: GaussianMixture) -> None:
-        """Keep the fitted mixture, and what it knows of its features."""
-        self.estimator_ = estimator
-        self.n_features_in_ = estimator.n_features_in_
-        if hasattr(estimator, "feature_names_in_"):
-            self.feature_names_in_ = estimator.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+    def _checked(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        """Complete rows (N, D): the density of a part of the features knows no threshold."""
+        rows = check_rows(self, X, reset=reset, min_rows=2 if reset else 1)
+        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+        return rows
 
     @property
     def mixture_(self) -> Mixture:
@@ -205,6 +203,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     def score_samples(self, X: Any) -> Array:
         """Log density of each row: (N,). The lower, the less normal."""
         check_is_fitted(self, "estimator_")
+        self._checked(X, reset=False)
         return self.estimator_.score_samples(X)
 
     def decision_function(self, X: Any) -> Array:
@@ -239,7 +238,6 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         [[-0.4, 2.6], [15.0, 17.9]]
         """
         check_is_fitted(self)
-        rows = check_rows(self, X, reset=False)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+        rows = self._checked(X, reset=False)
         values = conditional_contributions(self.mixture_, rows)
         return values - expected_contributions(self.mixture_) if excess else values
