@@ -8,10 +8,11 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
+from peers import full_covariance_fits
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.mixture import GaussianMixture as Peer
 
-from mixtura import GaussianMixture, Mixture
+from mixtura import GaussianMixture, GaussianMixtureIC, Mixture
 from mixtura.engine import create_engine
 from mixtura.mstep import MStep
 from mixtura.source import ArraySource
@@ -100,7 +101,18 @@ def many_iterations(n_rows: int, n_features: int, n_components: int, n_iteration
         "scikit-learn": lambda: Peer(n_components, **options),
         "mixtura": lambda: GaussianMixture(n_components, algorithm="em", **options),
     }
-    return {name: partial(_fit, maker, rows) for name, maker in makers.items()}
+    others = full_covariance_fits(n_components, n_iterations)
+    return {name: partial(_fit, maker, rows) for name, maker in makers.items()} | _others(others, rows)
+
+
+def _others(fits: dict[str, Any], rows: np.ndarray) -> Contenders:
+    """Contenders of other libraries."""
+
+    def run(fit: Any) -> Outcome:
+        iterations, log_likelihood = fit(rows)
+        return Outcome(iterations, log_likelihood, True)
+
+    return {name: partial(run, fit) for name, fit in fits.items()}
 
 
 def _fit(maker: Callable[[], Any], rows: np.ndarray) -> Outcome:
@@ -115,7 +127,8 @@ def default_fit(rows: np.ndarray, n_components: int) -> Contenders:
         "scikit-learn": lambda: Peer(n_components, random_state=next(seeds["scikit-learn"])),
         "mixtura": lambda: GaussianMixture(n_components, random_state=next(seeds["mixtura"])),
     }
-    return {name: partial(_fit, maker, rows) for name, maker in makers.items()}
+    others = _others(full_covariance_fits(n_components), rows) if rows.shape[0] < 10_000 else {}
+    return {name: partial(_fit, maker, rows) for name, maker in makers.items()} | others
 
 
 def default_fit_large() -> Contenders:
@@ -128,15 +141,35 @@ def default_fit_iris() -> Contenders:
     return default_fit(load_iris().data, 3)
 
 
-def selection_loop() -> Contenders:
+def selection_loop(**options: Any) -> Contenders:
     """The loop that every tutorial shows: fit K = 1..20 and take the lowest BIC."""
     rows, _ = make_blobs(300, centers=4, cluster_std=0.6, random_state=0)
 
-    def loop(estimator: Any) -> Outcome:
-        criteria = [estimator(k, random_state=0).fit(rows).bic(rows) for k in range(1, 21)]
+    def loop(estimator: Any, **more: Any) -> Outcome:
+        criteria = [estimator(k, random_state=0, **more).fit(rows).bic(rows) for k in range(1, 21)]
         return Outcome(int(np.argmin(criteria)) + 1, -float(np.min(criteria)) / 2)
 
-    return {"scikit-learn": partial(loop, Peer), "mixtura": partial(loop, GaussianMixture)}
+    return {"scikit-learn": partial(loop, Peer), "mixtura": partial(loop, GaussianMixture, **options)}
+
+
+def sweep(rows: np.ndarray) -> Contenders:
+    """All fourteen covariance models with 1 to 9 components; scikit-learn has no such thing."""
+
+    def run() -> Outcome:
+        best = GaussianMixtureIC(range(1, 10), random_state=0).fit(rows).best_estimator_
+        return Outcome(int(best.n_components), float(best.lower_bound_))
+
+    return {"mixtura": run}
+
+
+def sweep_iris() -> Contenders:
+    """The sweep of iris."""
+    return sweep(load_iris().data)
+
+
+def sweep_large() -> Contenders:
+    """The sweep of ten thousand rows in ten dimensions."""
+    return sweep(mixture_rows(10_000, 10, 5)[0])
 
 
 def posterior() -> Contenders:
@@ -177,6 +210,9 @@ CASES = [
     Case("predict_proba 1e6x10,10", "25x", posterior),
     Case("default fit iris", "8x", default_fit_iris),
     Case("loop K=1..20, blobs 300", "10x", selection_loop),
+    Case("loop K=1..20, n_init=1", "", partial(selection_loop, n_init=1)),
+    Case("sweep 14 x 9, iris", "0.5 s", sweep_iris, memory=False),
+    Case("sweep 14 x 9, 1e4x10", "60 s", sweep_large, memory=False, warm=False),
     _iteration(200_000, 32, 32, "16x, 75 %"),
     _iteration(1_000_000, 16, 16, "75 %"),
     _iteration(100_000, 64, 64, "8x"),

@@ -168,8 +168,8 @@ def table(report: dict[str, Any]) -> str:
         f"Medians of {report['repeats']}, in one process, in turn.",
         "",
         "| case | mixtura | scikit-learn | ratio | asked | share of matrix product "
-        "| MB (ours, theirs) | mean log likelihood (ours, theirs) |",
-        "|---|---|---|---|---|---|---|---|",
+        "| MB (ours, theirs) | mean log likelihood (ours, theirs) | others |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
         ours, theirs = row["contenders"]["mixtura"], row["contenders"].get("scikit-learn", {})
@@ -183,9 +183,16 @@ def table(report: dict[str, Any]) -> str:
             f"{100 * share:.0f} %" if share else "",
             _pair(ours.get("peak_mb"), theirs.get("peak_mb"), "{:.0f}"),
             _pair(ours.get("log_likelihood"), theirs.get("log_likelihood"), "{:.5f}"),
+            _others(row["contenders"]),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _others(contenders: dict[str, Any]) -> str:
+    """Libraries beside the two, with their times and log likelihoods."""
+    rest = {name: one for name, one in contenders.items() if name not in ("mixtura", "scikit-learn")}
+    return "; ".join(f"{name} {_seconds(one['seconds'])}, {one['log_likelihood']:.5f}" for name, one in rest.items())
 
 
 def line(row: dict[str, Any]) -> str:
