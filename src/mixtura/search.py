@@ -68,18 +68,18 @@ LEAST_STARTS = 3
 MOST_STARTS = 12
 
 #: Their iterations: a run that sets out for a poor optimum mostly shows it in this many.
-SHORT_ITERATIONS = 8
+SHORT_ITERATIONS = 6
 
 #: Short runs that are run on to their optimum.
-SURVIVORS = 3
+SURVIVORS = 2
 
 #: With fewer rows than this times D + 1 a component, a better optimum is as often one of the noise: only the best short
 #: run goes on, and no moves are made. On 300 rows in a plane with K = 20, they took fifty times as long as the fit.
 PLENTY = 20
 
 #: Iterations in which a split shows most of its gain; what a merge loses shows sooner.
-SPLIT_ITERATIONS = 8
-MERGE_ITERATIONS = 4
+SPLIT_ITERATIONS = 6
+MERGE_ITERATIONS = 3
 
 #: Pairs of a split and a merge that are tried first, and how long before the best of them go on to their optimum.
 NARROW = 6
