@@ -13,7 +13,7 @@ from mixtura.quadratic import QuadraticForms, log_joint
 from mixtura.shape import Array, Shape
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["block_statistics", "labels", "moments_of", "responsibilities", "statistics_of_partition"]
+__all__ = ["block_statistics", "labels", "moments_of", "normalised", "responsibilities", "statistics_of_partition"]
 
 
 def responsibilities(forms: QuadraticForms, rows: Array) -> tuple[Array, Array]:
@@ -22,7 +22,11 @@ def responsibilities(forms: QuadraticForms, rows: Array) -> tuple[Array, Array]:
     A row so far from every component that all densities underflow even in
     logarithms has log density -inf and is shared equally.
     """
-    joint = log_joint(forms, rows)
+    return normalised(log_joint(forms, rows))
+
+
+def normalised(joint: Array) -> tuple[Array, Array]:
+    """Responsibilities (n, K) and log densities (n,) from joint log densities (n, K)."""
     peak = joint.max(axis=1, keepdims=True)
     lost = ~np.isfinite(peak)
     shifted = np.exp(joint - np.where(lost, 0.0, peak), where=~lost, out=np.ones_like(joint))

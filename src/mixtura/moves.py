@@ -13,8 +13,7 @@ import numpy as np
 from mixtura import reduction
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
-from mixtura.quadratic import QuadraticForms
-from mixtura.shape import FULL, Array, Shape
+from mixtura.shape import Array, Shape
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["compress", "dense_statistics", "merge", "merge_costs", "split"]
@@ -28,9 +27,7 @@ SMALLEST = float(np.finfo(np.float64).tiny) ** 0.5
 
 def dense_statistics(engine: Engine, mixture: Mixture) -> SufficientStats:
     """One pass's statistics at a mixture, with every component's dense second moments; not those of a background."""
-    forms = mixture.forms
-    whitener = np.ascontiguousarray(forms.shape.dense(forms.whitener, forms.n_components, forms.n_features))
-    statistics = engine.reduce([QuadraticForms(forms.const, forms.center, whitener, FULL)])[0]
+    statistics = engine.reduce([mixture.forms.dense()])[0]
     if mixture.background is None:
         return statistics
     parts = ("count", "first", "second", "reference")

@@ -23,19 +23,11 @@ from mixtura.quadratic import QuadraticForms
 from mixtura.shape import FULL, Array
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["Batch", "Observed", "complete_forms", "expected_joint", "observed_part", "residual_moments"]
+__all__ = ["Batch", "Observed", "expected_joint", "observed_part", "residual_moments"]
 
 LOG_TWO_PI = float(np.log(2 * np.pi))
 
 Flags = NDArray[np.bool_]
-
-
-def complete_forms(forms: QuadraticForms) -> QuadraticForms:
-    """The same forms with a dense whitener for every component."""
-    if forms.shape is FULL:
-        return forms
-    dense = forms.shape.dense(forms.whitener, forms.n_components, forms.n_features)
-    return replace(forms, whitener=np.ascontiguousarray(dense), shape=FULL)
 
 
 @dataclass(frozen=True, eq=False)

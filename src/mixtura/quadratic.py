@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,6 +61,13 @@ class QuadraticForms:
             np.concatenate([whitener, np.zeros((1, *whitener.shape[1:]))]),
             shape,
         )
+
+    def dense(self) -> QuadraticForms:
+        """The same forms with a whitener (K, D, D) of every component."""
+        if self.shape is FULL:
+            return self
+        whitener = self.shape.dense(self.whitener, self.n_components, self.n_features)
+        return replace(self, whitener=np.ascontiguousarray(whitener), shape=FULL)
 
     def error_bound(self) -> float:
         """Bound on the rounding error of a log density computed from uncentred squares.

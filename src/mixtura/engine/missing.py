@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from mixtura import observation
 from mixtura.engine.engine import Engine, RowOutput
-from mixtura.observation import Batch, complete_forms, expected_joint, residual_moments
+from mixtura.estep import normalised
+from mixtura.observation import Batch, expected_joint, residual_moments
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import Array
 from mixtura.source import ArraySource, Block
@@ -98,8 +98,8 @@ class BatchedRows:
 def _batch_statistics(forms: QuadraticForms, batch: Batch, weights: Array) -> SufficientStats:
     parts = [expected_joint(forms, batch, k) for k in range(forms.n_components)]
     joint = np.stack([part[0] for part in parts], axis=1)
-    log_density = logsumexp(joint, axis=1)
-    shares = _shares(joint, log_density) * weights[:, None]
+    resp, log_density = normalised(joint)
+    shares = resp * weights[:, None]
     first = np.stack([shares[:, k] @ deviation for k, (_, deviation, _) in enumerate(parts)])
     second = np.stack(
         [
@@ -178,7 +178,7 @@ class MissingValuesEngine:
         return [self._reduce(one) for one in forms]
 
     def _reduce(self, forms: QuadraticForms) -> SufficientStats:
-        dense = complete_forms(forms)
+        dense = forms.dense()
         total = SufficientStats.zero(dense.center, dense.shape)
         for pattern in self._patterns:
             total += self._of_pattern(dense, pattern)
@@ -198,7 +198,7 @@ class MissingValuesEngine:
         self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
     ) -> NDArray[Any]:
         """See `Engine.map_rows`; a row of which nothing was observed has log density 0 and the prior weights."""
-        dense = complete_forms(forms)
+        dense = forms.dense()
         n_rows, width = self._source.n_rows, forms.n_components
         result: NDArray[Any] = np.empty((n_rows, width) if output is RowOutput.RESPONSIBILITIES else n_rows)
         for pattern in self._patterns:
@@ -219,16 +219,8 @@ def _output(joint: Array, output: RowOutput) -> NDArray[Any]:
     """What was asked for of joint log densities (n, K)."""
     if output is RowOutput.LABELS:
         return joint.argmax(axis=1)
-    log_density = np.asarray(logsumexp(joint, axis=1))
-    return log_density if output is RowOutput.LOG_DENSITY else _shares(joint, log_density)
-
-
-def _shares(joint: Array, log_density: Array) -> Array:
-    """Responsibilities (n, K); equal ones where every density underflows."""
-    lost = ~np.isfinite(log_density)
-    shares = np.exp(joint - np.where(lost, 0.0, log_density)[:, None])
-    shares[lost] = 1.0 / joint.shape[1]
-    return shares
+    resp, log_density = normalised(joint)
+    return log_density if output is RowOutput.LOG_DENSITY else resp
 
 
 def _log_weights(forms: QuadraticForms) -> Array:

@@ -95,7 +95,7 @@ def noise_start(
         if np.unique(rows[~guess], axis=0).shape[0] < n_components:
             guess = np.zeros_like(guess)
     share = float(_weights(pool)[guess].sum() / pool.total_weight)
-    clean = ArraySource(pool.rows[~guess], None if pool.weights is None else pool.weights[~guess])
+    clean = pool.take(~guess)
     inner = _standardization_of(_thinned(clean, ROWS), standardization, unit_free)
     background = bounding_box(inner.rows(thin.rows), weights, max(share, LEAST_WEIGHT), least_variance)
     return NoiseStart(inner, background, clean, guess if pool.n_rows == source.n_rows else None)
@@ -133,4 +133,4 @@ def _thinned(source: ArraySource, size: int) -> ArraySource:
     step = -(-source.n_rows // size)
     if step == 1:
         return source
-    return ArraySource(source.rows[::step], None if source.weights is None else source.weights[::step])
+    return source.take(slice(None, None, step))

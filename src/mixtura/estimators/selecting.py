@@ -227,8 +227,7 @@ class _Work:
         if n_rows <= SWEEP_ROWS * search.SUBSAMPLE_RATIO:
             return self
         chosen = np.unique(rng.randint(0, n_rows, SWEEP_ROWS))
-        weights = self.source.weights
-        source = ArraySource(self.source.rows[chosen], None if weights is None else weights[chosen])
+        source = self.source.take(chosen)
         engine, threads = self.estimator.engine, self.estimator.n_threads
         grounds = {}
         for key, ground in self.grounds.items():
