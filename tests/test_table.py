@@ -96,7 +96,7 @@ def test_columns_and_weights(path_taken: str, tmp_path: Path) -> None:
         ("a,b\n1,2\n3,4,5\n", ["a"], "line 3: has 3 cells where the first row has 2"),
         ("a,b\n1,2\n3,four\n", None, "line 3, column 'b': 'four' is not a finite number; correct it"),
         ("1,2\n3,four\n", None, "line 2, column 1: 'four' is not a finite number"),
-        ("a,b\n1,2\n\n3,\n", None, "line 4, column 'b': the cell is empty; missing values are not supported yet"),
+        ("a,b\n1,2\n\n3,\n", None, "line 4, column 'b': the cell is empty; missing values cannot be read yet"),
         ("1,\n2,3\n", None, "line 1, column 1: the cell is empty"),
         ("a,b\n1,NA\n", None, "line 2, column 'b': 'NA' is a missing value"),
         ("1,NA\n2,3\n", None, "line 1, column 1: 'NA' is a missing value"),

@@ -381,9 +381,10 @@ class GaussianMixture(MissingAllowedMixin, CallbackSupportMixin, DensityMixin, B
         check_is_fitted(self)
         total = self.lower_bound_ * self.n_observations_
         bic = -2.0 * total + self.mixture_.n_parameters * np.log(self.n_observations_)
+        covariance, name = self.covariance_type, self.mixture_.model.name
         facts = [
             ("components", str(self.mixture_.n_components)),
-            ("covariance", f"{self.covariance_type} ({self.mixture_.model.name})"),
+            ("covariance", covariance if covariance == name else f"{covariance} ({name})"),
             ("observations", f"{self.n_observations_:g}"),
             ("log likelihood", f"{total:.4f}"),
             ("BIC", f"{bic:.4f} ({self.mixture_.n_parameters} parameters)"),

@@ -11,7 +11,7 @@ from mixtura.shape import Array
 
 __all__ = ["NO_MISSING", "Columns", "Request", "Table", "TableError", "select_columns"]
 
-NO_MISSING = "missing values are not supported yet; drop or impute these rows first"
+NO_MISSING = "missing values cannot be read yet; drop or impute these rows first"
 
 
 class TableError(ValueError):
