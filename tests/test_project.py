@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reduction": {"shape"},
     "description": DESCRIBED | {"shape", "quadratic", "background"},
     "mixture": {"shape", "quadratic", "covariance", "background", "description"},
+    "directions": {"shape", "mixture"},
     "standardization": {"shape", "mixture"},
     "source": {"shape"},
     "estep": {"shape", "quadratic", "suffstats"},
