@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench search mclust clean
+.PHONY: help demo test lint coverage bench search mclust neon clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -34,6 +34,9 @@ search: $(VENV)/test.stamp ## the search against the best optima known, ten seed
 
 mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours; writes docs/mclust_comparison.md
 	$(BIN)/python benchmarks/mclust.py
+
+neon: $(VENV)/test.stamp ## the laws of the kernel on ARM, emulated (Debian, root, minutes)
+	tests/emulated/neon.sh
 
 clean: ## remove what the commands above made
 	rm -rf out build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
