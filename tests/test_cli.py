@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import mixtura
-from mixtura import Mixture
+from mixtura import GaussianMixture, Mixture
 
 pytest.importorskip("typer")
 pytest.importorskip("rich")
@@ -172,6 +172,27 @@ def test_fit_draws(folder: Path, tmp_path: Path, components: str) -> None:
 def test_fit_reads_standard_input(folder: Path) -> None:
     result = run("fit", "-", "-k", "2", "--json", stdin=(folder / "bare.csv").read_bytes())
     assert json.loads(result.stdout)["n_observations"] == 90
+
+
+def test_missing_values_go_through_every_command(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "data.csv").read_text().splitlines()
+    lines[3], lines[5] = ",".join(["", *lines[3].split(",")[1:]]), "?,NA,text,1"
+    (tmp_path / "holed.csv").write_text("\n".join(lines))
+    asked = ("--columns", "a,b", "--missing-values", "NA,?")
+    refused = run("fit", tmp_path / "holed.csv", "-k", 2, "--columns", "a,b", "--missing-values", "NA")
+    assert refused.exit_code == 1 and "line 6, column 'a': '?' is no number" in refused.stderr
+    drawn = ("--plot", tmp_path / "plot.png", "-o", tmp_path / "model.json")
+    result = run("fit", tmp_path / "holed.csv", "-k", 2, "--seed", 0, "--json", *asked, *drawn)
+    assert result.exit_code == 0 and "1 rows have no observed value (row 4)" in result.stderr
+    rows = np.loadtxt(folder / "bare.csv", delimiter=",")
+    rows[2, 0], rows[4] = np.nan, np.nan
+    with pytest.warns(UserWarning, match="no observed value"):
+        expected = GaussianMixture(2, random_state=0).fit(rows)
+    assert json.loads(result.stdout)["log_likelihood"] == pytest.approx(90 * expected.lower_bound_, abs=1e-9)
+    found = rows_of(run("predict", tmp_path / "model.json", tmp_path / "holed.csv", "--proba", *asked).stdout)
+    assert float(found[4]["probability_0"]) == pytest.approx(expected.weights_[0], abs=1e-9)
+    scored = json.loads(run("score", tmp_path / "model.json", tmp_path / "holed.csv", "--json", *asked).stdout)
+    assert scored["log_likelihood"] == pytest.approx(90 * expected.lower_bound_, abs=1e-9)
 
 
 # predict, score, sample, info

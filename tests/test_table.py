@@ -96,11 +96,11 @@ def test_columns_and_weights(path_taken: str, tmp_path: Path) -> None:
         ("a,b\n1,2\n3,4,5\n", ["a"], "line 3: has 3 cells where the first row has 2"),
         ("a,b\n1,2\n3,four\n", None, "line 3, column 'b': 'four' is not a finite number; correct it"),
         ("1,2\n3,four\n", None, "line 2, column 1: 'four' is not a finite number"),
-        ("a,b\n1,2\n\n3,\n", None, "line 4, column 'b': the cell is empty; missing values cannot be read yet"),
-        ("1,\n2,3\n", None, "line 1, column 1: the cell is empty"),
-        ("a,b\n1,NA\n", None, "line 2, column 'b': 'NA' is a missing value"),
-        ("1,NA\n2,3\n", None, "line 1, column 1: 'NA' is a missing value"),
-        ("a,b\n1,nan\n", None, "line 2, column 'b': 'nan' is a missing value"),
+        ("a,b\n1,2\n\n3, NA\n", None, "line 4, column 'b': ' NA' is no number; if that is a missing value, say so: "),
+        ("1,NA\n2,3\n", None, "line 1, column 1: 'NA' is no number; if that is a missing value, say so: "),
+        ("a,b\n,\n3,?\n", None, "line 3, column 'b': '?' is no number; if that is a missing value, say so: "),
+        ("a,b\n,four\n3,4\n", None, "line 2, column 'b': 'four' is not a finite number; correct it"),
+        ("a,kind\n1,\n,y\n", None, "column 'kind' is text (line 3: 'y'); choose the numeric columns: --columns a"),
         ("a,b\n1,inf\n", None, "line 2, column 'b': 'inf' is not a finite number"),
         ("a,b\n1,1_000\n", None, "line 2, column 'b': '1_000' is not a finite number"),
         ("a,kind\n1,x\n3,y\n", None, "column 'kind' is text (line 2: 'x'); choose the numeric columns: --columns a"),
@@ -111,10 +111,34 @@ def test_columns_and_weights(path_taken: str, tmp_path: Path) -> None:
         ("a,a\n1,2\n", None, "two columns have the name 'a'; rename one of them"),
         (",a\n1,2\n", None, "column 0 (counted from 0) has no name; choose the features with --columns"),
         ('a\n"1\n', None, "line 2: unexpected end of data"),
+        ('a\n1\n"', None, "line 3: unexpected end of data"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(path_taken: str, tmp_path: Path, content: str, columns: Any, message: str) -> None:
     assert message in error_of(written(tmp_path, content), columns)
+
+
+@pytest.mark.parametrize(
+    ("content", "missing", "frame"),
+    [
+        ("a,b\n1,\n\n ,4\n", (), [[1, np.nan], [np.nan, 4]]),
+        (",2\n3,nan\n", (), [[np.nan, 2], [3, np.nan]]),
+        ('a\n1\n""\n\n3\n', (), [[1], [np.nan], [3]]),
+        ("NA,2\n3, ?\n", ("NA", "?"), [[np.nan, 2], [3, np.nan]]),
+        ("a,b\n-999,-999.0\n-99,9\n", ("-999",), [[np.nan, -999], [-99, 9]]),
+        ("a,b\nna,1_0\n2,1\n", ("na", "1_0"), [[np.nan, np.nan], [2, 1]]),
+    ],
+)
+def test_missing_values(path_taken: str, tmp_path: Path, content: str, missing: Any, frame: Any) -> None:
+    table = read_table(written(tmp_path, content), missing=missing)
+    np.testing.assert_array_equal(table.frame, frame)
+    assert (table.names is None) == (not content.startswith("a"))
+
+
+def test_missing_values_are_those_that_are_named_and_no_others(path_taken: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "a,w\n1,1\nNA,\nna,2\n")
+    assert "line 4, column 'a': 'na' is no number" in error_of(path, ["a"], None, None, ("NA",))
+    assert "line 3, column 'w': the row has no weight" in error_of(path, ["a"], "w", None, ("NA", "na"))
 
 
 def test_wrong_weights_are_named(tmp_path: Path) -> None:
@@ -141,7 +165,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
 
 
 @RELAXED
-@given(content=st.binary(max_size=60) | st.text('01.,;\n\r"-e\t x', max_size=60).map(str.encode))
+@given(content=st.binary(max_size=60) | st.text('01.,;\n\r"-e\t xnaN', max_size=60).map(str.encode))
 def test_any_bytes_are_a_table_or_a_table_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "any.csv").write_bytes(content)
     results = []
@@ -149,7 +173,7 @@ def test_any_bytes_are_a_table_or_a_table_error(tmp_path: Path, content: bytes) 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(text, "ARROW_BYTES", limit)
             try:
-                results.append(read_table(tmp_path / "any.csv").frame.tolist())
+                results.append(repr(read_table(tmp_path / "any.csv").frame.tolist()))
             except TableError as error:
                 results.append(str(error))
     assert results[0] == results[1]
@@ -179,7 +203,12 @@ def test_parquet(tmp_path: Path) -> None:
     table = read_table(path, ["a"], "w")
     assert table.names == ("a",) and table.frame.tolist() == [[1], [2]]
     assert "column 'kind' has type string, not numbers; choose others" in error_of(path, ["kind"])
-    assert "row 1 (counted from 0), column 'b': no value; missing values" in error_of(path, ["b"])
+    np.testing.assert_array_equal(read_table(path, ["b"]).frame, [[0.5], [np.nan]])
+    assert "row 1 of the data (counted from 0) has no weight" in error_of(path, ["a"], "b")
+    nulls = {"i": [None, 2**60 + 1], "f": [True, None], "x": [np.inf, None]}
+    parquet.write_table(pyarrow.table(nulls), path)
+    np.testing.assert_array_equal(read_table(path, ["i", "f"]).frame, [[np.nan, 1], [2.0**60, np.nan]])
+    assert "row 0 (counted from 0), column 'x': inf is infinite; correct it" in error_of(path)
     path.write_bytes(b"PAR1 but not really")
     assert "not a sound Parquet file" in error_of(path)
 
@@ -189,7 +218,9 @@ def test_npy(tmp_path: Path) -> None:
     np.save(path, np.arange(3))
     assert read_table(path).frame.tolist() == [[0], [1], [2]]
     np.save(path, np.array([[1.0, np.nan]]))
-    assert "row 0 (counted from 0), column 1: nan is a missing value" in error_of(path)
+    np.testing.assert_array_equal(read_table(path).frame, [[1.0, np.nan]])
+    np.save(path, np.array([[1.0, np.inf]]))
+    assert "row 0 (counted from 0), column 1: inf is infinite" in error_of(path)
     np.save(path, np.array([[object()]]), allow_pickle=True)
     assert "not a sound .npy file" in error_of(path)
     np.save(path, np.array([["a"]]))

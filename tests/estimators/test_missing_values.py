@@ -115,16 +115,46 @@ def test_noise_does_not_go_with_missing_values():
         GaussianMixture(2, noise=True).fit(holes(IRIS, 0.1))
 
 
-def test_frames_with_missing_values():
-    rows = holes(IRIS, 0.1)
-    expected = GaussianMixture(2, random_state=0).fit(rows).lower_bound_
-    names = list("abcd")
-    pandas = pd.DataFrame(rows, columns=names).astype("Float64")
-    polars = pl.DataFrame({n: [None if np.isnan(v) else v for v in rows[:, j]] for j, n in enumerate(names)})
-    for frame in (pandas, polars):
-        model = GaussianMixture(2, random_state=0).fit(frame)
-        assert model.lower_bound_ == pytest.approx(expected, abs=1e-9)
-        assert model.predict(frame).shape == (len(rows),)
+def _polars(rows: np.ndarray, kind: type = float) -> pl.DataFrame:
+    columns = {n: [None if np.isnan(v) else kind(v) for v in rows[:, j]] for j, n in enumerate("abcd")}
+    return pl.DataFrame(columns)
+
+
+FRAMES = {
+    "nullable": lambda rows: pd.DataFrame(rows, columns=list("abcd")).astype("Int64"),
+    "pandas by arrow": lambda rows: pd.DataFrame(rows, columns=list("abcd")).astype("double[pyarrow]"),
+    "objects and NA": lambda rows: pd.DataFrame(rows, columns=list("abcd")).astype("Int64").astype(object),
+    "array of objects and NA": lambda rows: pd.DataFrame(rows).astype("Int64").to_numpy(),
+    "objects and None": lambda rows: np.where(np.isnan(rows), None, rows.astype(object)),
+    "mixed types": lambda rows: pd.DataFrame(rows, columns=list("abcd")).astype({"b": "Int32", "d": "Float32"}),
+    "polars": _polars,
+    "polars integers": lambda rows: _polars(rows, int),
+    "polars with NaN": lambda rows: pl.DataFrame(rows, schema=list("abcd")),
+    "arrow": lambda rows: _polars(rows).to_arrow(),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_frames_with_missing_values(kind):
+    rows = holes(np.round(10 * IRIS), 0.1)
+    expected = GaussianMixture(2, random_state=0).fit(rows)
+    frame = FRAMES[kind](rows)
+    model = GaussianMixture(2, random_state=0).fit(frame)
+    assert model.lower_bound_ == pytest.approx(expected.lower_bound_, abs=1e-12)
+    np.testing.assert_array_equal(model.score_samples(frame), expected.score_samples(rows))
+    assert not hasattr(frame, "columns") or model.feature_names_in_.tolist() == list("abcd")
+
+
+def test_a_boolean_and_its_missing_values():
+    frame = pd.DataFrame({"a": IRIS[:, 0], "b": pd.array([True, None, False] * 50, dtype="boolean")})
+    rows = np.column_stack([IRIS[:, 0], [1.0, np.nan, 0.0] * 50])
+    assert GaussianMixture().fit(frame).lower_bound_ == GaussianMixture().fit(rows).lower_bound_
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_a_column_of_a_frame_without_values_is_named(frame):
+    with pytest.raises(ValueError, match=r"'b'\) has no observed value"):
+        GaussianMixture(2).fit(frame({"a": IRIS[:, 0], "b": [None] * 150}))
 
 
 def test_float32_rows():

@@ -19,6 +19,7 @@ from mixtura.cli.options import (
     Json,
     Labels,
     MaxIterations,
+    MissingValues,
     ModelFile,
     ModelOutput,
     Noise,
@@ -82,6 +83,7 @@ def fit(
     noise: Noise = False,
     columns: Columns = None,
     weights: Weights = None,
+    missing_values: MissingValues = None,
     seed: Seed = None,
     init: Annotated[str, typer.Option(callback=initialization_name, help=f"{', '.join(INITIALIZERS)}.")] = "kmeans",
     n_init: Annotated[
@@ -104,7 +106,7 @@ def fit(
         "n_init": n_init if n_init == "auto" else int(n_init), "tol": tol, "max_iter": max_iter,
         "reg_covar": reg_covar, "n_threads": threads, "prior": None if prior == "none" else prior, "noise": noise,
     }  # fmt: skip
-    table = read_table(data, names_of(columns), weights)
+    table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
     model, choice = _fit_all(table, numbers, options)
     _write_results(table, model, choice, {"output": output, "labels": labels, "plot": plot})
     if as_json:
@@ -151,6 +153,7 @@ def select(
     noise: Noise = False,
     columns: Columns = None,
     weights: Weights = None,
+    missing_values: MissingValues = None,
     seed: Seed = None,
     tol: Tolerance = 1e-6,
     max_iter: MaxIterations = 1000,
@@ -170,7 +173,7 @@ def select(
         "n_jobs": jobs,
     }  # fmt: skip
     numbers = component_numbers(components)
-    table = read_table(data, names_of(columns), weights)
+    table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
     choice = choose(table, numbers, options)
     best = choice.best_estimator_
     _write_results(table, best, choice, {"output": output, "labels": labels, "plot": plot})
@@ -193,12 +196,13 @@ def predict(
     data: Data,
     probability: Annotated[bool, typer.Option("--proba", help="Also the probability of each component.")] = False,
     columns: Columns = None,
+    missing_values: MissingValues = None,
     threads: Threads = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """The most probable component of each row of DATA."""
-    model, table = _model_and_rows(model_file, data, columns, None, threads)
+    model, table = _model_and_rows(model_file, data, columns, None, missing_values, threads)
     labels = model.predict(table.frame)
     chances = model.predict_proba(table.frame) if probability else np.empty((len(labels), 0))
     if as_json:
@@ -216,11 +220,12 @@ def score(
     data: Data,
     columns: Columns = None,
     weights: Weights = None,
+    missing_values: MissingValues = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Log likelihood, AIC and BIC of DATA under a model."""
-    model, table = _model_and_rows(model_file, data, columns, weights, threads)
+    model, table = _model_and_rows(model_file, data, columns, weights, missing_values, threads)
     density = model.score_samples(table.frame)
     share = np.ones(len(density)) if table.weights is None else table.weights
     total, count, parameters = float(share @ density), float(share.sum()), model.mixture_.n_parameters
@@ -296,13 +301,13 @@ def _as_estimator(model: Any) -> Any:
 
 
 def _model_and_rows(
-    model_file: str, data: str, columns: str | None, weights: str | None, threads: int | None
+    model_file: str, data: str, columns: str | None, weights: str | None, missing: str | None, threads: int | None
 ) -> tuple[Any, Table]:
     """A model, and rows with the features that it knows."""
     model = load(model_file)
     names = _feature_names(model)
     estimator = _as_estimator(model).set_params(n_threads=threads)
-    table = read_table(data, names_of(columns), weights, expected=names)
+    table = read_table(data, names_of(columns), weights, names, names_of(missing) or ())
     expected, found = estimator.mixture_.n_features, table.frame.shape[1]
     if found != expected:
         raise ValueError(

@@ -111,6 +111,14 @@ Columns = Annotated[
     str | None, typer.Option("--columns", help="Features: names, or positions from 0 without a header; commas between.")
 ]
 Weights = Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Column of the rows' weights.")]
+MissingValues = Annotated[
+    str | None,
+    typer.Option(
+        "--missing-values",
+        metavar="TEXTS",
+        help='Cells that stand for a missing value, commas between: "NA,?"; an empty one always does.',
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed; the same seed, the same result.")]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; the result is the same for any number.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -102,7 +103,7 @@ def check_rows(
     _check_columns(X, missing_allowed)
     rows = validate_data(
         estimator,
-        X,
+        _with_nan(X),
         reset=reset,
         dtype=(np.float64, np.float32),
         ensure_all_finite=False,
@@ -121,13 +122,26 @@ def _check_columns(X: Any, missing_allowed: bool) -> None:
     if not isinstance(frame, nw.DataFrame):
         return
     for name, dtype in frame.schema.items():
-        if not (dtype.is_numeric() or isinstance(dtype, (nw.Boolean, nw.Object))):
+        sound = dtype.is_numeric() or isinstance(dtype, (nw.Boolean, nw.Object))
+        if not sound and not frame.get_column(name).is_null().all():  # without values, a column has no type
             raise ValueError(f"column {name!r} has type {dtype}, not numbers; drop or encode it")
     for name in () if missing_allowed else frame.columns:
         missing = frame.get_column(name).is_null()
         if missing.any():
             row = int(missing.to_numpy().astype(bool).argmax())
             raise ValueError(f"Input X contains NaN: row {row} of column {name!r} has no value; {NO_MISSING}")
+
+
+def _with_nan(X: Any) -> Any:
+    """X with NaN for pandas' NA among Python objects, of which NumPy can make no number; nothing else is touched."""
+    pandas = sys.modules.get("pandas")  # if nobody has imported it, nobody holds its NA
+    if pandas is None:
+        return X
+    if isinstance(X, np.ndarray):
+        return np.where(pandas.isna(X), np.nan, X) if X.dtype == object else X
+    if isinstance(X, pandas.DataFrame) and any(dtype == object for dtype in X.dtypes):
+        return X.where(X.notna(), np.nan)
+    return X
 
 
 NO_MISSING = "only GaussianMixture works with missing values; drop or impute these rows first"

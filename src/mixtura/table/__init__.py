@@ -1,7 +1,8 @@
 """Tables for the command line: text, Parquet and NumPy files in, the same out.
 
-A cell that is no number is an error that names its line and column: nothing is
-guessed, dropped or filled in.
+An empty cell is a missing value, NaN, and so is what the caller says is one. Any
+other cell that is no number is an error that names its line and column: nothing
+is guessed, dropped or filled in.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def read_table(
     columns: Sequence[str] | None = None,
     weights: str | None = None,
     expected: Sequence[str] | None = None,
+    missing: Sequence[str] = (),
 ) -> Table:
-    r"""The numbers of a table.
+    r"""The numbers of a table, NaN where one is missing.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def read_table(
         The column of the rows' weights.
     expected : sequence of str, optional
         Features to take where the file has a header and `columns` says nothing.
+    missing : sequence of str
+        Texts that stand for a missing value, such as "NA", besides the empty cell and "nan". A blank line is no row.
 
     Raises
     ------
@@ -61,10 +65,14 @@ def read_table(
     >>> table = read_table(path, columns=["y", "x"])
     >>> table.names, table.frame.tolist()
     (('y', 'x'), [[2.5, 1.0], [4.0, 3.0]])
+    >>> with open(path, "w") as stream:
+    ...     _ = stream.write("x,y\n1,\nNA,4\n")
+    >>> read_table(path, missing=["NA"]).frame.tolist()
+    [[1.0, nan], [nan, 4.0]]
     """
     shown = "standard input" if os.fspath(path) == "-" else os.fspath(path)
     try:
-        table = _reader(path)(path, Request(columns, weights, expected))
+        table = _reader(path)(path, Request(columns, weights, expected, tuple(missing)))
         _check_weights(table)
     except TableError as error:
         raise TableError(f"{shown}: {error}") from None
@@ -98,8 +106,10 @@ def _check_weights(table: Table) -> None:
         raise TableError("has no rows of data")
     if table.weights is None:
         return
-    for row in np.flatnonzero(table.weights < 0):
-        raise TableError(f"row {row} of the data (counted from 0) has the negative weight {table.weights[row]:g}")
+    for row in np.flatnonzero(~(table.weights >= 0)):
+        value = table.weights[row]
+        which = "no weight" if np.isnan(value) else f"the negative weight {value:g}"
+        raise TableError(f"row {row} of the data (counted from 0) has {which}")
     if not table.weights.any():
         raise TableError("all weights are zero; at least one must be positive")
 

@@ -8,13 +8,13 @@ from typing import IO, Any
 import numpy as np
 
 from mixtura.shape import Array
-from mixtura.table.columns import NO_MISSING, Columns, Request, Table, TableError, select_columns
+from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
 
 __all__ = ["read_npy", "read_parquet", "write_npy", "write_parquet"]
 
 
 def read_parquet(path: str | os.PathLike[str], request: Request) -> Table:
-    """The numbers of a Parquet file."""
+    """The numbers of a Parquet file; null is NaN."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -39,11 +39,8 @@ def _parquet_column(table: Any, name: str, columns: Columns) -> Array:
     if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)):
         advice = "choose others" if columns.chosen_by_user else "choose the numeric columns with --columns"
         raise TableError(f"column {name!r} has type {kind}, not numbers; {advice}")
-    values = column.to_numpy()
-    missing = np.asarray(column.is_null())
-    if missing.any():
-        raise TableError(f"row {missing.argmax()} (counted from 0), column {name!r}: no value; {NO_MISSING}")
-    return _finite(values.astype(np.float64), f"column {name!r}")
+    values = column.cast(pyarrow.float64(), safe=False).to_numpy()
+    return _not_infinite(values, f"column {name!r}")
 
 
 def read_npy(path: str | os.PathLike[str], request: Request) -> Table:
@@ -58,14 +55,13 @@ def read_npy(path: str | os.PathLike[str], request: Request) -> Table:
     selection = select_columns(values.shape[1], None, request)
     chosen = values[:, list(selection.wanted)].astype(np.float64)
     for i, values_of_column in zip(selection.wanted, chosen.T, strict=True):
-        _finite(values_of_column, f"column {i}")
+        _not_infinite(values_of_column, f"column {i}")
     return selection.split(chosen)
 
 
-def _finite(values: Array, label: str) -> Array:
-    for row in np.flatnonzero(~np.isfinite(values)):
-        problem = f"a missing value; {NO_MISSING}" if np.isnan(values[row]) else "infinite; correct it"
-        raise TableError(f"row {row} (counted from 0), {label}: {values[row]} is {problem}")
+def _not_infinite(values: Array, label: str) -> Array:
+    for row in np.flatnonzero(np.isinf(values)):
+        raise TableError(f"row {row} (counted from 0), {label}: {values[row]} is infinite; correct it")
     return values
 
 

@@ -9,9 +9,7 @@ import numpy as np
 
 from mixtura.shape import Array
 
-__all__ = ["NO_MISSING", "Columns", "Request", "Table", "TableError", "select_columns"]
-
-NO_MISSING = "missing values cannot be read yet; drop or impute these rows first"
+__all__ = ["Columns", "Request", "Table", "TableError", "select_columns"]
 
 
 class TableError(ValueError):
@@ -25,6 +23,7 @@ class Table:
     Parameters
     ----------
     frame : array of shape (n, D)
+        NaN where a value is missing.
     names : tuple of str, or None
         Columns' names; None where the file has no header.
     weights : array of shape (n,), or None
@@ -47,11 +46,14 @@ class Request:
         The column of the rows' weights.
     expected : sequence of str, optional
         Features to take where the file has a header and `columns` says nothing.
+    missing : sequence of str
+        Texts that stand for a missing value, besides the empty cell and "nan".
     """
 
     columns: Sequence[str] | None = None
     weights: str | None = None
     expected: Sequence[str] | None = None
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,12 +15,14 @@ from typing import IO, Any
 import numpy as np
 
 from mixtura.shape import Array
-from mixtura.table.columns import NO_MISSING, Columns, Request, Table, TableError, select_columns
+from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
 
 __all__ = ["DELIMITERS", "read_text", "write_text"]
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;", "": ",;\t"}  # the first that the first line has
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "."})
+ALWAYS_MISSING = frozenset({"", "nan", "NaN", "NAN"})
+#: What other programs write for a missing value, in lower case: asked about, not assumed.
+PERHAPS_MISSING = frozenset({"na", "n/a", "null", "none", "?", ".", "-"})
 CHUNK_ROWS = 16_384
 ARROW_BYTES = 4 * 2**20  # below this, importing pyarrow takes longer than doing without
 
@@ -33,9 +35,10 @@ def read_text(path: str | os.PathLike[str], request: Request) -> Table:
         raise TableError("is empty")
     first_line = content.lstrip(b"\r\n").splitlines()[0].decode("utf-8", "replace")
     candidates = DELIMITERS["" if os.fspath(path) == "-" else Path(path).suffix.lower()]
-    document = _Text(content, next((one for one in candidates if one in first_line), candidates[0]))
+    delimiter = next((one for one in candidates if one in first_line), candidates[0])
+    document = _Text(content, delimiter, ALWAYS_MISSING | {one.strip() for one in request.missing})
     first = document.first_row()
-    header = any(not _is_number(cell) and cell.strip().lower() not in MISSING for cell in first)
+    header = any(not document.is_number(cell) and cell.strip().lower() not in PERHAPS_MISSING for cell in first)
     selection = select_columns(len(first), [cell.strip() for cell in first] if header else None, request)
     if header and document.has_one_row():
         raise TableError("has a header but no rows of data")
@@ -49,6 +52,7 @@ class _Text:
 
     content: bytes
     delimiter: str
+    missing: frozenset[str]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and cells of each row that is not blank."""
@@ -78,21 +82,44 @@ class _Text:
         next(rows)
         return next(rows, None) is None
 
+    def number(self, cell: str) -> float:
+        """A decimal number, NaN where it is missing; infinity and Python's ``1_000`` are none."""
+        if cell.strip() in self.missing:
+            return math.nan
+        value = float(cell)
+        if "_" in cell or math.isinf(value):
+            raise ValueError(cell)
+        return value
 
-def _number(cell: str) -> float:
-    """A finite decimal number; Python's ``1_000`` is none."""
-    value = float(cell)
-    if "_" in cell or not math.isfinite(value):
-        raise ValueError(cell)
-    return value
+    def is_number(self, cell: str) -> bool:
+        """Whether a cell is a number or missing."""
+        try:
+            self.number(cell)
+        except ValueError:
+            return False
+        return True
+
+    def is_plain(self) -> bool:
+        """Whether ``float`` says the same of every cell of which it makes a finite number."""
+        return b"_" not in self.content and not any(_is_decimal(cell) for cell in self.missing)
 
 
-def _is_number(cell: str, convert: Callable[[str], float] = _number) -> bool:
+def _is_decimal(cell: str) -> bool:
     try:
-        convert(cell)
+        return not math.isnan(float(cell))
     except ValueError:
         return False
-    return True
+
+
+def _ends_in_a_quotation(document: _Text) -> bool:
+    """Whether the last line opens a quotation that nothing closes: pyarrow takes it for a cell."""
+    content = document.content.rstrip()
+    last = content[max(content.rfind(b"\n"), content.rfind(b"\r")) + 1 :].decode("utf-8", "replace")
+    try:
+        list(csv.reader([last], delimiter=document.delimiter, strict=True))
+    except csv.Error:
+        return True
+    return False
 
 
 def _by_arrow(document: _Text, columns: Columns) -> Array | None:
@@ -102,6 +129,8 @@ def _by_arrow(document: _Text, columns: Columns) -> Array | None:
         from pyarrow import csv as arrow_csv
     except ImportError:
         return None
+    if _ends_in_a_quotation(document):
+        return None
     names = [str(i) for i in range(columns.count)]
     wanted = [names[i] for i in columns.wanted]
     try:
@@ -110,18 +139,23 @@ def _by_arrow(document: _Text, columns: Columns) -> Array | None:
             arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=int(columns.names is not None)),
             arrow_csv.ParseOptions(delimiter=document.delimiter),
             arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(wanted, pyarrow.float64()), null_values=[], include_columns=wanted
+                column_types=dict.fromkeys(wanted, pyarrow.float64()),
+                null_values=sorted(document.missing),
+                include_columns=wanted,
             ),
         )
     except pyarrow.ArrowInvalid:
         return None
     values = np.column_stack([table[name].to_numpy() for name in wanted])
-    return values if np.isfinite(values).all() else None
+    if columns.weights is not None and np.isnan(values[:, -1]).any():
+        return None
+    n_missing = sum(table[name].null_count for name in wanted)
+    return values if np.count_nonzero(~np.isfinite(values)) == n_missing else None
 
 
 def _by_rows(document: _Text, columns: Columns) -> Array:
     """In one pass of the standard library, naming the first thing that is wrong."""
-    convert = _number if b"_" in document.content else float
+    quick = document.is_plain()
     chunks, pending, lines = [], [], []
     rows = document.rows()
     if columns.names is not None:
@@ -132,41 +166,52 @@ def _by_rows(document: _Text, columns: Columns) -> Array:
         pending.append([cells[i] for i in columns.wanted])
         lines.append(line)
         if len(pending) == CHUNK_ROWS:
-            chunks.append(_converted(pending, lines, document, columns, convert))
+            chunks.append(_converted(pending, lines, document, columns, quick))
             pending, lines = [], []
-    chunks.append(_converted(pending, lines, document, columns, convert))
+    chunks.append(_converted(pending, lines, document, columns, quick))
     return np.concatenate(chunks)
 
 
-def _converted(
-    rows: list[list[str]], lines: list[int], document: _Text, columns: Columns, convert: Callable[[str], float]
-) -> Array:
+def _converted(rows: list[list[str]], lines: list[int], document: _Text, columns: Columns, quick: bool) -> Array:
+    values = _quickly(rows) if quick else None
+    if values is None:
+        try:
+            values = np.array([[document.number(cell) for cell in row] for row in rows], dtype=np.float64)
+        except ValueError:
+            raise TableError(_first_problem(rows, lines, document, columns)) from None
+    values = values.reshape(len(rows), len(columns.wanted))
+    if columns.weights is not None:
+        for row in np.flatnonzero(np.isnan(values[:, -1])):
+            raise TableError(f"line {lines[row]}, {columns.label(columns.weights)}: the row has no weight")
+    return values
+
+
+def _quickly(rows: list[list[str]]) -> Array | None:
+    """Where every cell is a finite number."""
     try:
-        values = np.array([[convert(cell) for cell in row] for row in rows], dtype=np.float64)
-        if np.isfinite(values).all():
-            return values.reshape(len(rows), len(columns.wanted))
+        values = np.array([[float(cell) for cell in row] for row in rows], dtype=np.float64)
     except ValueError:
-        pass
+        return None
+    return values if np.isfinite(values).all() else None
+
+
+def _first_problem(rows: list[list[str]], lines: list[int], document: _Text, columns: Columns) -> str:
+    """What to say about the first cell that is no number."""
     line, column, cell = next(
         (line, column, cell)
         for line, row in zip(lines, rows, strict=True)
         for column, cell in zip(columns.wanted, row, strict=True)
-        if not _is_number(cell)
+        if not document.is_number(cell)
     )
-    raise TableError(_problem(line, column, cell, document, columns))
-
-
-def _problem(line: int, column: int, cell: str, document: _Text, columns: Columns) -> str:
-    """What to say about a cell that is no number."""
-    label = columns.label(column)
-    if not cell.strip():
-        return f"line {line}, {label}: the cell is empty; {NO_MISSING}"
-    if cell.strip().lower() in MISSING:
-        return f"line {line}, {label}: {cell!r} is a missing value; {NO_MISSING}"
-    rows = list(document.rows())[columns.names is not None :]
-    if columns.chosen_by_user or any(_is_number(cells[column], float) for _, cells in rows if len(cells) > column):
+    label, shown = columns.label(column), cell.strip()
+    if shown.lower() in PERHAPS_MISSING:
+        advice = f"if that is a missing value, say so: --missing-values {shown!r}"
+        return f"line {line}, {label}: {cell!r} is no number; {advice}"
+    table = [cells for _, cells in document.rows()][columns.names is not None :]
+    if columns.chosen_by_user or any(_is_decimal(cells[column]) for cells in table if len(cells) > column):
         return f"line {line}, {label}: {cell[:60]!r} is not a finite number; correct it or leave the column out"
-    numeric = [str(i) if columns.names is None else columns.names[i] for i, c in enumerate(rows[0][1]) if _is_number(c)]
+    numbers = [i for i, first in enumerate(table[0]) if document.is_number(first)]
+    numeric = [str(i) if columns.names is None else columns.names[i] for i in numbers]
     advice = f"choose the numeric columns: --columns {','.join(numeric)}" if numeric else "no column is numeric"
     return f"{label} is text (line {line}: {cell[:60]!r}); {advice}"
 
