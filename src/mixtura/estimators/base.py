@@ -139,7 +139,7 @@ def _with_nan(X: Any) -> Any:
         return X
     if isinstance(X, np.ndarray):
         return np.where(pandas.isna(X), np.nan, X) if X.dtype == object else X
-    if isinstance(X, pandas.DataFrame) and any(dtype == object for dtype in X.dtypes):
+    if isinstance(X, pandas.DataFrame) and np.dtype(object) in list(X.dtypes):
         return X.where(X.notna(), np.nan)
     return X
 
