@@ -62,7 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": set(),
 }
 #: The outer ring may import anything, and nothing above may import it.
-OUTER = {"persistence", "document", "mixture_document", "atomic", "plot", "report", "cli", "table", "__main__"}
+FILES_OF_MODELS = {"persistence", "kinds", "document", "mixture_document", "estimator_document", "atomic"}
+OUTER = FILES_OF_MODELS | {"plot", "report", "cli", "table", "__main__"}
 #: Third-party packages that have one home each.
 HOMES = {"matplotlib": "plot", "typer": "cli", "rich": "cli", "pyarrow": "table"}
 #: Inside the package, scikit-learn is for the estimators and for the data sets' Bunch.

@@ -253,7 +253,7 @@ def sample(
     as_json: Json = False,
 ) -> None:
     """Draw rows from a model, grouped by component."""
-    model = load(model_file)
+    model = _loaded(model_file)
     names = _feature_names(model)
     mixture = _as_estimator(model).mixture_
     rows, components = mixture.rvs(number, random_state=np.random.default_rng(seed))
@@ -268,7 +268,7 @@ def sample(
 @guarded
 def info(model_file: ModelFile, as_json: Json = False) -> None:
     """What a model file holds."""
-    model = load(model_file)
+    model = _loaded(model_file)
     if as_json:
         print_json(_facts(model))
     elif isinstance(model, Mixture):
@@ -279,6 +279,14 @@ def info(model_file: ModelFile, as_json: Json = False) -> None:
 
 
 # Models
+
+
+def _loaded(model_file: str) -> Any:
+    """The mixture, or its estimator, in a file; other kinds have no commands."""
+    model = load(model_file)
+    if isinstance(model, (Mixture, GaussianMixture)):
+        return model
+    raise ValueError(f"{model_file}: holds a {type(model).__name__}; this command works with mixtures")
 
 
 def _feature_names(model: Any) -> list[str] | None:
@@ -304,7 +312,7 @@ def _model_and_rows(
     model_file: str, data: str, columns: str | None, weights: str | None, missing: str | None, threads: int | None
 ) -> tuple[Any, Table]:
     """A model, and rows with the features that it knows."""
-    model = load(model_file)
+    model = _loaded(model_file)
     names = _feature_names(model)
     estimator = _as_estimator(model).set_params(n_threads=threads)
     table = read_table(data, names_of(columns), weights, names, names_of(missing) or ())

@@ -152,14 +152,18 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         weights = np.ones(rows.shape[0]) if given is None else given
         rows, target, weights = rows[weights > 0], target[weights > 0], weights[weights > 0]
         self.classes_, codes = _classes_and_codes(target)
-        priors, numbers = self._checked_priors(), self._checked_numbers()
-        check_parameters(self._template(1, "full" if self._automatic else self.covariance_type))
+        priors, numbers = self._check()
         data = LabelledRows(rows.astype(np.float64), weights, codes)
         if numbers is not None and set(numbers) == {1}:
             self._fit_shared(data, priors)
         else:
             self._fit_separate(data, numbers, priors)
         return self
+
+    def _check(self) -> tuple[Array | None, list[int] | None]:
+        """Priors of the classes and their numbers of components; raises for any parameter that is not allowed."""
+        check_parameters(self._template(1, "full" if self._automatic else self.covariance_type))
+        return self._checked_priors(), self._checked_numbers()
 
     @property
     def _automatic(self) -> bool:
@@ -287,7 +291,8 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         found = [[one.of_class(code) for one in back] for code in range(self.classes_.size)]
         self.mixtures_: list[Mixture] = [next(one for one in parts if one is not None) for parts in found]
         self.covariance_types_ = [mixture.covariance_type for mixture in self.mixtures_]
-        self.priors_ = sum(np.bincount(one.owner, one.mixture.weights, self.classes_.size) for one in families)
+        shares = [np.bincount(one.owner, one.mixture.weights, self.classes_.size) for one in families]
+        self.priors_: Array = np.sum(shares, axis=0, dtype=np.float64)
         total = float(data.weights.sum())
         inner = LabelledRows(ground.rows(data.rows), data.weights, data.codes)
         self.log_likelihood_ = log_likelihood(families, inner) - total * ground.log_jacobian

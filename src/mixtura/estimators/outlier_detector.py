@@ -148,10 +148,18 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
                 limit = "at most 0.5" if largest == 0.5 else "below 1"
                 raise ValueError(f"{name} must be above 0 and {limit}; got {value}")
 
+    def _shared(self) -> dict[str, Any]:
+        """Parameters that the mixture has too."""
+        own = {"n_components", "covariance_type", "contamination", "false_alarm_rate"}
+        return {name: getattr(self, name) for name in self._get_param_names() if name not in own}
+
+    def _template(self, n_components: int, covariance_type: str) -> GaussianMixture:
+        """The mixture's estimator, not fitted."""
+        return GaussianMixture(n_components, covariance_type=covariance_type, **self._shared())
+
     def _fitted_mixture(self, X: Any, sample_weight: ArrayLike | None) -> GaussianMixture:
         """One mixture where one is asked for, the best of several by BIC otherwise."""
-        own = {"n_components", "covariance_type", "contamination", "false_alarm_rate"}
-        shared = {name: getattr(self, name) for name in self._get_param_names() if name not in own}
+        shared = self._shared()
         names = self.covariance_type
         names = "all" if isinstance(names, str) and names.lower() == "auto" else names
         numbers = self.n_components
@@ -168,7 +176,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
                 # singular as a whole and so in parts: one component, held at the floor, with a warning
                 numbers, names = 1, str(one.results_["covariance_type"][0])
         if isinstance(numbers, Integral) and isinstance(names, str) and names != "all":
-            return GaussianMixture(int(numbers), covariance_type=names, **shared).fit(X, sample_weight=sample_weight)
+            return self._template(int(numbers), names).fit(X, sample_weight=sample_weight)
         selection = GaussianMixtureIC(numbers, covariance_type=names, **shared)
         return selection.fit(X, sample_weight=sample_weight).best_estimator_
 
