@@ -21,7 +21,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
 ASKED = {"estimate", "conditional", "cumulative"}
 DESCRIBED = ASKED | {"distribution", "information", "region", "modes", "reduction"}
-FIT = VALUES | {"source", "standardization", "estep", "prior", "mstep", "engine", "em", "acceleration"}
+FIT = VALUES | {"source", "standardization", "estep", "prior", "fixed", "mstep", "engine", "em", "acceleration"}
 SEARCH = FIT | {"climb", "initialization", "moves", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
     "shape": set(),
@@ -46,7 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observation": {"shape", "quadratic", "suffstats", "estep"},
     "engine": {"shape", "quadratic", "suffstats", "estep", "observation", "source", "standardization", "_native"},
     "prior": VALUES | {"covariance"},
-    "mstep": VALUES | {"covariance", "prior"},
+    "fixed": VALUES | {"covariance"},
+    "mstep": VALUES | {"covariance", "prior", "fixed"},
     "acceleration": VALUES | {"mstep"},
     "em": VALUES | {"mstep", "acceleration", "engine"},
     "climb": FIT | {"_native"},

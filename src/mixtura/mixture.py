@@ -48,6 +48,8 @@ class Mixture(Description):
         Whether all weights are equal by constraint, and so are no parameters.
     background : Background, optional
         Uniform noise beside the K components.
+    n_held : int
+        Parameters that a fit held fixed: they are not counted.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class Mixture(Description):
     covariance_type: str = "full"
     equal_weights: bool = False
     background: Background | None = None
+    n_held: int = 0
 
     @classmethod
     def from_parameters(
@@ -159,14 +162,16 @@ class Mixture(Description):
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: K - 1 weights (none where they are equal), K D means, and those of the covariances.
+        """Free parameters: K - 1 weights (none where they are equal), K D means, those of the covariances.
 
+        What a fit held fixed (`n_held`) is not counted.
         A background has two more, its weight and its volume, as mclust counts
         them (Fraley and Raftery 2002, section 6).
         """
         k, d = self.means.shape
         of_noise = 0 if self.background is None else 2
-        return of_noise + (0 if self.equal_weights else k - 1) + k * d + self.model.n_parameters(k, d)
+        of_weights = 0 if self.equal_weights else k - 1
+        return of_noise + of_weights + k * d + self.model.n_parameters(k, d) - self.n_held
 
     @property
     def noise_weight(self) -> float:
@@ -255,7 +260,7 @@ class Mixture(Description):
         return rows, components
 
     def _with(self, **changes: Any) -> Self:
-        return replace(self, **changes)
+        return replace(self, **{"n_held": 0, **changes})
 
     def affine(self, scale: Array, shift: Array) -> Mixture:
         """The distribution of ``x * scale + shift`` where x has this one (scale and shift: (D,))."""
@@ -275,6 +280,7 @@ class Mixture(Description):
             weights=weights / weights.sum() * (1.0 - self.noise_weight),
             means=self.means[chosen],
             covariances=self.shape.take(self.covariances, chosen),
+            n_held=self.n_held if chosen.size == self.n_components else 0,
         )
 
     def _rows(self, rows: ArrayLike) -> Array:

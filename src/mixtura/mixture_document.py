@@ -8,7 +8,7 @@ import numpy as np
 
 from mixtura.background import Background
 from mixtura.covariance import covariance_model
-from mixtura.document import Refused, array, boolean, listing, mapping, number, place_of, shorten, text
+from mixtura.document import Refused, array, boolean, integer, listing, mapping, number, place_of, shorten, text
 from mixtura.mixture import WEIGHT_TOLERANCE, Mixture
 from mixtura.shape import DIAGONAL, SPHERICAL, Shape
 
@@ -16,7 +16,7 @@ __all__ = ["describe_mixture", "mixture_in"]
 
 KEYS = ("covariance_type", "weights", "means", "covariances")
 #: Not written where they say nothing, so that older versions read the file.
-OPTIONAL_KEYS = ("equal_weights", "background")
+OPTIONAL_KEYS = ("equal_weights", "background", "n_held")
 BACKGROUND_KEYS = ("weight", "center", "edges")
 
 
@@ -24,6 +24,8 @@ def describe_mixture(mixture: Mixture) -> dict[str, Any]:
     """A mixture as JSON's values."""
     arrays = {name: getattr(mixture, name).tolist() for name in ("weights", "means", "covariances")}
     extra: dict[str, Any] = {"equal_weights": True} if mixture.equal_weights else {}
+    if mixture.n_held:
+        extra["n_held"] = mixture.n_held
     if mixture.background is not None:
         box = mixture.background
         extra["background"] = {"weight": float(box.weight), "center": box.center.tolist(), "edges": box.edges.tolist()}
@@ -50,7 +52,10 @@ def mixture_in(section: Any, place: str = "mixture") -> Mixture:
         name,
         boolean(section.get("equal_weights", False), f"{place}.equal_weights"),
         _background_in(section["background"], n_features, f"{place}.background") if "background" in section else None,
+        integer(section.get("n_held", 0), f"{place}.n_held"),
     )
+    if mixture.n_parameters < 0:
+        raise Refused(f"{place}.n_held", f"more than the mixture has parameters; got {mixture.n_held}")
     with np.errstate(all="ignore"):
         _check_weights(mixture, place)
         _check_covariances(mixture, shape, place)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mixtura.background import Background
 from mixtura.covariance import CovarianceModel, covariance_model
+from mixtura.fixed import Fixed
 from mixtura.mixture import Mixture
 from mixtura.prior import Prior
 from mixtura.shape import Array
@@ -51,6 +52,8 @@ class MStep:
     background : Background, optional
         Uniform noise beside the components: its box is fixed, its weight is that
         of its rows, or the one given here where no row has been shared out yet.
+    fixed : Fixed, optional
+        Parts that are held, in standardised coordinates, of the first components. Not together with a background.
 
     Notes
     -----
@@ -68,6 +71,7 @@ class MStep:
     equal_weights: bool = False
     prior: Prior | None = None
     background: Background | None = None
+    fixed: Fixed | None = None
 
     @property
     def model(self) -> CovarianceModel:
@@ -86,10 +90,20 @@ class MStep:
         if self.equal_weights:
             weights = np.full(count.size, (1.0 if background is None else 1.0 - background.weight) / count.size)
         mean, scatter = statistics.mean_and_scatter()
+        mass = count  # of the rows, the prior's among them, that a mean is the mean of
         if self.prior is not None:
+            mass = count + self.prior.shrinkage
             count, mean, scatter = self.prior.posterior(model, count, mean, scatter)
-        covariances = model.solve(count, scatter, mean.shape[1], None if previous is None else previous.covariances)
-        mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights, background)
+        before, n_features = None if previous is None else previous.covariances, mean.shape[1]
+        n_held = 0
+        if self.fixed is None:
+            covariances = model.solve(count, scatter, n_features, before)
+        else:
+            fixed = self.fixed.sized(count.size)
+            weights, n_held = fixed.shares(weights), fixed.n_held
+            mean, scatter = fixed.about(model.shape, mass, mean, scatter)
+            covariances = fixed.solve(model, count, scatter, n_features, before)
+        mixture = Mixture(weights, mean, covariances, self.covariance_type, self.equal_weights, background, n_held)
         update = self._floored(mixture)
         if previous is not None and update.collapsed.any():
             return self._not_worse(update, previous, count, scatter)
@@ -116,12 +130,23 @@ class MStep:
         )
 
     def admit(self, mixture: Mixture) -> Mixture:
-        """A start with the background that the mixtures of this M-step have; itself where that is none."""
+        """A start with the background, or the fixed parts, that the mixtures of this M-step have."""
+        if self.fixed is not None:
+            return self.fixed.sized(mixture.n_components).place(mixture)
         if self.background is None:
             return mixture
         weight = self.background.weight if mixture.background is None else mixture.background.weight
         weights = mixture.proportions * (1.0 - weight)
         return replace(mixture, weights=weights, background=replace(self.background, weight=weight))
+
+    @property
+    def n_fixed(self) -> int:
+        """Number of the first components, of which parts are fixed: each stays even when a half of it is split off."""
+        return 0 if self.fixed is None else self.fixed.n_first
+
+    def allowed_merges(self, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Pairs of components of which not both have fixed parts; one that has comes first, to stay in its place."""
+        return pairs if self.fixed is None else self.fixed.merges(pairs)
 
     def penalty(self, mixture: Mixture) -> float:
         """What the objective of EM has beside the log likelihood: the prior's log density, up to a constant."""
@@ -142,6 +167,8 @@ class MStep:
             pass
         minimum = max(self.floor, float(np.finfo(np.float64).tiny) ** 0.5)
         floored = shape.floor(mixture.covariances, minimum)
+        if self.fixed is not None:
+            floored = self.fixed.sized(n_components).restore(floored)
         changed = floored != mixture.covariances
         collapsed = np.full(n_components, bool(changed.any()))
         if not shape.shared:

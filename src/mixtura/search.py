@@ -349,7 +349,7 @@ class Search:
         k = statistics.count.size
         costs = moves.merge_costs(statistics)
         order = np.argsort(costs, axis=None, kind="stable")[: min(k, k * (k - 1) // 2)]
-        merges = [divmod(int(index), k) for index in order]
+        merges = self.mstep.allowed_merges([divmod(int(index), k) for index in order])
         split = self._short(self.fine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
         merged = self._short(self.fine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
         sound, base = merit(best)
@@ -359,7 +359,8 @@ class Search:
             (float(gain[i] - lost), (i, *pair))
             for i in range(k)
             for pair, lost in zip(merges, loss, strict=True)
-            if i not in pair and (lost < HOPELESS * gain[i] or not sound)  # what a degenerate fit loses is no loss
+            if i not in pair or i < self.mstep.n_fixed
+            if lost < HOPELESS * gain[i] or not sound  # what a degenerate fit loses is no loss
         ]
         scored.sort(key=lambda item: item[0], reverse=True)
         return [pair for _, pair in scored]

@@ -25,6 +25,7 @@ from laws import test_eigenvalue_floor as floors
 from laws import test_engines_agree as engines
 from laws import test_equal_weights as equal
 from laws import test_equivariance as equivariance
+from laws import test_fixed as holding
 from laws import test_missing_values as missing
 from laws import test_models_related as related
 from laws import test_moves as moving
@@ -42,6 +43,7 @@ from laws.problems import ENGINES, NATIVE_LAWS, ORACLE
 
 from faults import covariance_injections as wrong_model
 from faults import distribution_injections as misasked
+from faults import fixed_injections as misheld
 from faults import injections as fault
 from faults.injections import Inject
 from mixtura.engine import native_available
@@ -90,6 +92,10 @@ PLAIN = {"accelerate": False}
 ACCELERATED = {"accelerate": True}
 TWO_STEPS = {"accelerate": False, "max_iter": 2}
 VVV = {"model": "VVV"}
+HELD_MAXIMUM = holding.test_the_m_step_maximises
+HELD_CLIMBS = holding.test_the_objective_never_falls
+HELD_OPTIMUM = holding.test_it_is_where_a_numerical_optimiser_ends
+EVI = {"covariance_type": "EVI"}
 PULL = {"shrinkage": 5.0}
 VII = {"covariance_type": "VII"}
 EEE = {"covariance_type": "EEE"}
@@ -195,6 +201,14 @@ FAULTS = [
     Fault("the background keeps its weight", fault.background_weight_fixed, WITH_NOISE, VVV),
     Fault("noise counts as scatter", fault.noise_in_the_shared_scatter, WITH_NOISE, {"model": "EEE"}),
     Fault("weights forget the background", fault.weights_without_background, NOISE_CLIMBS, PLAIN),
+    # parts that are held
+    Fault("scatter about the rows' own mean", misheld.scatter_about_the_rows_own_mean, HELD_MAXIMUM),
+    Fault("held covariances have a say", misheld.held_covariances_have_a_say, HELD_MAXIMUM, EVI),
+    Fault("held covariances let go", misheld.held_covariances_let_go, HELD_MAXIMUM),
+    Fault("held weights let go", misheld.held_weights_let_go, HELD_CLIMBS, PLAIN),
+    Fault("the rest shared equally", misheld.the_rest_shared_equally, HELD_MAXIMUM),
+    Fault("a held covariance of other units", misheld.a_unit_too_many, holding.test_units_do_not_matter),
+    Fault("held parameters are counted", misheld.held_parameters_counted, HELD_OPTIMUM),
     # covariance models and the floor
     Fault("one parameter too many", fault.parameter_too_many, models.test_n_parameters_is_the_rank_of_solve),
     Fault("one parameter too few", fault.parameter_too_few, models.test_n_parameters_is_the_rank_of_solve),

@@ -23,6 +23,7 @@ from mixtura.estimators.incomplete import (
 )
 from mixtura.estimators.noise import noise_start
 from mixtura.estimators.starting import OnSearch, StartMaker
+from mixtura.fixed import Fixed, complete
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.prior import ConjugatePrior, Prior
@@ -91,22 +92,40 @@ def fit_mixture(
     if estimator.prior is not None:
         sound = source if noise is None else noise.clean
         mstep = replace(mstep, prior=prior_of(estimator, sound, standardization, mstep.model.shape))
-    maker = StartMaker(estimator, source, standardization, mstep, kept, noise, on_search)
-    starts = [standardization.forward(previous)] if previous is not None else maker.starts(engine, options)
+    held = None
+    if getattr(estimator, "fixed", None):
+        held = _fixed_parts(estimator, standardization, mstep)
+        mstep = replace(mstep, fixed=held.take(held.order))
+    maker = StartMaker(estimator, source, standardization, mstep, kept, noise, on_search, held)
+    given = None if previous is None else standardization.forward(previous)
+    starts = maker.starts(engine, options, given)
     best = search.best_of(engine, starts, mstep, options, on_pass)
     shift = mean_log_jacobian(engine, standardization, source)
     assert best.statistics is not None
+    mixture, collapsed = standardization.backward(best.mixture), best.collapsed
+    if held is not None:
+        back = np.argsort(held.order)
+        exact = _fixed_parts(estimator, Standardization.identity(source.n_features), mstep)
+        mixture, collapsed = exact.place(mixture.take(back)), collapsed[back]
     return Fit(
-        standardization.backward(best.mixture),
+        mixture,
         best.status,
         best.n_iter,
         [value - shift for value in best.history[1:]],
         best.statistics.log_likelihood / best.statistics.total_weight - shift,
         best.gap,
-        best.collapsed,
+        collapsed,
         source.total_weight,
         maker.reports[0] if maker.reports else None,
     )
+
+
+def _fixed_parts(estimator: Any, standardization: Standardization, mstep: MStep) -> Fixed:
+    """What the estimator holds, in standardised coordinates."""
+    if mstep.background is not None:
+        raise ValueError("fixed does not go with noise; give a wide component a fixed mean and covariance instead")
+    shift, unit, equal = standardization.shift, standardization.scale, mstep.equal_weights
+    return complete(estimator.fixed, mstep.model, estimator.n_components, shift, unit, equal_weights=equal)
 
 
 def prior_of(estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape) -> Prior:

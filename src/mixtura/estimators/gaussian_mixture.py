@@ -56,6 +56,12 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         rows may be noise to start from; True finds rows whose neighbours are far
         (after Byers and Raftery 1998). EM then decides. `reg_covar` and a
         default prior are relative to the rows that are not in that guess.
+    fixed : dict, optional
+        Parts of components that are held, in the data's units, as
+        ``{0: {"weight": 0.3, "mean": [0, 0], "covariance": [[4, 0], [0, 4]]}}``, any of them alone; a covariance
+        may be a number, variances or a matrix. They are no parameters. Only "tied" (EEE) cannot hold a
+        covariance; in the other models that share something, the components with free covariances share it.
+        Not with `noise`; ``mixtura.save`` does not store what was fixed.
     tol : float, default=1e-6
         EM stops when the mean log likelihood per row that is left to gain is
         estimated (by Aitken's rule) to be below this. 0: never before `max_iter`.
@@ -124,6 +130,15 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
     >>> model = GaussianMixture(n_components=2, covariance_type="spherical", random_state=0).fit(X)
     >>> sorted(model.means_.round(6).tolist())
     [[1.0, 2.0], [10.0, 2.0]]
+
+    Two peaks on a background that is known:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(0, 10, 600), rng.normal(-4, 1, 200), rng.normal(6, 1, 200)])[:, None]
+    >>> background = {0: {"mean": [0.0], "covariance": 100.0}}
+    >>> model = GaussianMixture(n_components=3, fixed=background, random_state=0).fit(X)
+    >>> model.means_[0].tolist(), sorted(model.means_[1:, 0].round().tolist())
+    ([0.0], [-4.0, 6.0])
     """
 
     def __init__(
@@ -134,6 +149,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         equal_weights: bool = False,
         prior: Any = None,
         noise: Any = False,
+        fixed: Any = None,
         tol: float = 1e-6,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
@@ -155,6 +171,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         self.equal_weights = equal_weights
         self.prior = prior
         self.noise = noise
+        self.fixed = fixed
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter

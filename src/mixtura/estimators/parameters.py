@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -35,6 +36,8 @@ def check_parameters(estimator: Any) -> None:
     if not isinstance(estimator.noise, bool | np.bool_ | np.ndarray | list | tuple):
         raise TypeError(f"noise must be True, False or an array; got {estimator.noise!r}")
     _check_prior(estimator.prior)
+    if estimator.fixed is not None and not isinstance(estimator.fixed, Mapping):
+        raise TypeError(f"fixed must be a dictionary, as {{0: {{'mean': [0.0]}}}}; got {estimator.fixed!r}")
     _check_choice("algorithm", estimator.algorithm, ALGORITHMS)
     _check_choice("engine", estimator.engine, ENGINES)
     if isinstance(estimator.init_params, str):

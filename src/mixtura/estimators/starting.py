@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mixtura.engine import Engine, create_engine
 from mixtura.estimators.base import check_random_state
 from mixtura.estimators.incomplete import filled
 from mixtura.estimators.noise import NoiseStart
+from mixtura.fixed import Fixed
 from mixtura.initialization import DETERMINISTIC, SEEDED, initializer
 from mixtura.initialization.given import responsibilities_from
 from mixtura.initialization.k_means import nearest
@@ -41,10 +42,26 @@ class StartMaker:
     kept: NDArray[np.bool_] | None
     noise: NoiseStart | None = None
     on_search: OnSearch | None = None
+    fixed: Fixed | None = None
     reports: list[search.SearchReport] = field(default_factory=list)
 
-    def starts(self, engine: Engine, options: EMOptions) -> list[Mixture]:
-        """As many starts as the estimator asks for; the end of a search if it leaves that open."""
+    def starts(self, engine: Engine, options: EMOptions, previous: Mixture | None = None) -> list[Mixture]:
+        """As many starts as the estimator asks for; the end of a search if it leaves that open.
+
+        In the order of the M-step's components, those with fixed parts first.
+        """
+        return [self._ordered(one) for one in ([previous] if previous is not None else self._starts(engine, options))]
+
+    def _ordered(self, start: Mixture) -> Mixture:
+        return start if self.fixed is None else start.take(self.fixed.order)
+
+    @property
+    def _free(self) -> MStep:
+        """The M-step with nothing fixed: what is fixed is put into the starts by the runs."""
+        return self.mstep if self.fixed is None else replace(self.mstep, fixed=None)
+
+    def _starts(self, engine: Engine, options: EMOptions) -> list[Mixture]:
+        """The same in the user's order."""
         estimator = self.estimator
         rng = check_random_state(estimator.random_state)
         given = estimator.init_params
@@ -64,8 +81,18 @@ class StartMaker:
     def _made(self, sample: search.Sample, name: str, n_starts: int, rng: np.random.RandomState) -> list[Mixture]:
         """Starts by the initialisation of that name."""
         k = self.estimator.n_components
-        starts = search.random_starts(sample, k, n_starts, initializer(name), self.mstep, rng)
-        return [self._from_parameters(start) for start in starts]
+        starts = search.random_starts(sample, k, n_starts, initializer(name), self._free, rng)
+        return [self._from_parameters(start) for start in self._arranged(starts, sample, rng)]
+
+    def _arranged(self, starts: list[Mixture], sample: search.Sample, rng: np.random.RandomState) -> list[Mixture]:
+        """Starts beside fixed parts: near to what their rows have left, or narrow ones anywhere, in turn."""
+        fixed = self.fixed
+        if fixed is None:
+            return starts
+        return [
+            fixed.scatter(one, sample.rows, sample.weights, rng) if i % 2 else fixed.arrange(one)
+            for i, one in enumerate(starts)
+        ]
 
     def _searched(self, name: str, engine: Engine, options: EMOptions, rng: np.random.RandomState) -> Mixture:
         """The best optimum that a search finds; `report` says what it tried."""
@@ -77,14 +104,15 @@ class StartMaker:
         sample = self._sample(coarse)
         k = self.estimator.n_components
         n_starts = 1 if name in DETERMINISTIC else search.start_count(k)
+        n_starts = n_starts if self.fixed is None else search.MOST_STARTS
         if name in SEEDED:
-            starts = search.seeded_starts(sample, k, n_starts, self.mstep, rng)
+            starts = self._arranged(search.seeded_starts(sample, k, n_starts, self._free, rng), sample, rng)
         else:
             starts = self._made(sample, name, n_starts, rng)
         hunt = search.Search(coarse_engine, fine_engine, self.source.total_weight, self.mstep, options, self.on_search)
-        best = hunt.best(starts)
+        best = hunt.best([self._ordered(start) for start in starts]).mixture
         self.reports.append(hunt.report)
-        return best.mixture
+        return best if self.fixed is None else best.take(np.argsort(self.fixed.order))
 
     def _engine(self, source: ArraySource) -> Engine:
         return create_engine(self.estimator.engine, source, self.standardization, self.estimator.n_threads)
@@ -118,14 +146,14 @@ class StartMaker:
         n_rows = self.source.n_rows if self.kept is None else self.kept.size
         shares = responsibilities_from(given, n_rows, self.estimator.n_components)
         shares = shares if self.kept is None else shares[self.kept]
-        return search.partition_start(self._all_rows(), shares, self.mstep)
+        return search.partition_start(self._all_rows(), shares, self._free)
 
     def _near_given_means(self) -> Mixture:
         means = self._given("means_init", (self.estimator.n_components, self.source.n_features))
         scaled = (means - self.standardization.shift) / self.standardization.scale
         sample = self._all_rows()
         labels = nearest(sample.rows, scaled)
-        return search.partition_start(sample, np.eye(self.estimator.n_components)[labels], self.mstep)
+        return search.partition_start(sample, np.eye(self.estimator.n_components)[labels], self._free)
 
     def _given(self, name: str, shape: tuple[int, ...]) -> Array:
         array = np.asarray(getattr(self.estimator, name), dtype=np.float64)
