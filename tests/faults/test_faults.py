@@ -206,7 +206,7 @@ FAULTS = [
     Fault("held covariances have a say", misheld.held_covariances_have_a_say, HELD_MAXIMUM, EVI),
     Fault("held covariances let go", misheld.held_covariances_let_go, HELD_MAXIMUM),
     Fault("held weights let go", misheld.held_weights_let_go, HELD_CLIMBS, PLAIN),
-    Fault("the rest shared equally", misheld.the_rest_shared_equally, HELD_MAXIMUM),
+    Fault("the rest shared equally", misheld.the_rest_shared_equally, HELD_OPTIMUM),
     Fault("a held covariance of other units", misheld.a_unit_too_many, holding.test_units_do_not_matter),
     Fault("held parameters are counted", misheld.held_parameters_counted, HELD_OPTIMUM),
     # covariance models and the floor

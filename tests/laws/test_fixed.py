@@ -31,6 +31,7 @@ def parts_of(rng: np.random.Generator, covariance_type: str, n_components: int, 
     given: dict[int, Any] = {
         0: {"mean": rng.normal(size=n_features)},
         1: {"weight": 0.2} if shared else {"weight": 0.2, "covariance": 2.0 * dense[1]},
+        2: {"mean": rng.normal(size=n_features)},
     }
     if not shared:
         given[0]["covariance"] = dense[0]
