@@ -25,6 +25,7 @@ from mixtura.estimators.base import (
 )
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.parameters import check_parameters
+from mixtura.estimators.reported import ReportMixin
 from mixtura.estimators.selecting import Candidate, cross_validate, fit_cells
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
@@ -34,7 +35,7 @@ __all__ = ["CRITERIA", "GaussianMixtureIC"]
 CRITERIA = ("bic", "icl", "aic", "cv")
 
 
-class GaussianMixtureIC(DensityMixin, BaseEstimator):
+class GaussianMixtureIC(ReportMixin, DensityMixin, BaseEstimator):
     """Gaussian mixture whose number of components and covariance model are chosen from the data.
 
     Every covariance model is fitted with every number of components. The fits

@@ -13,6 +13,7 @@ from mixtura.estimators.contributions import conditional_contributions, expected
 from mixtura.estimators.false_alarms import threshold_of_mixture, threshold_of_rows
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
+from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
 
@@ -21,7 +22,7 @@ __all__ = ["GaussianMixtureOutlierDetector"]
 AUTO_COMPONENTS = tuple(range(1, 6))
 
 
-class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
+class GaussianMixtureOutlierDetector(ReportMixin, OutlierMixin, BaseEstimator):
     """Outliers as the rows that a Gaussian mixture of all rows finds improbable.
 
     Parameters

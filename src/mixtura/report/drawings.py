@@ -1,0 +1,182 @@
+"""What the page's script draws, as plain data: numbers, names and lists."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.mixture import Mixture
+from mixtura.report.columns import Column, columns_of, moments_along, separation, values_along
+from mixtura.report.iterations import Iterations
+from mixtura.report.markup import shown_name
+from mixtura.report.subject import Subject
+from mixtura.report.summary import CERTAIN, component_name
+from mixtura.report.survey import THRESHOLDS, Survey
+from mixtura.shape import Array
+
+__all__ = ["drawings"]
+
+#: Digits of a column's range that are kept: no screen shows more.
+DIGITS = 4
+
+
+def drawings(
+    subject: Subject, survey: Survey, columns: list[Column], iterations: Iterations | str
+) -> dict[str, Any]:
+    """Everything that the script needs."""
+    means, covariances = moments_along(columns, subject.mixture, survey.mean)
+    groups = range(len(survey.counts))
+    drawn = subject.rows[survey.drawn]
+    return {
+        "groups": [component_name(subject, group) for group in groups],
+        "components": subject.mixture.n_components,
+        "shares": _rounded(survey.mass / survey.mass.sum()),
+        "columns": _columns(subject, survey, columns),
+        "first": _first_pair(subject, columns),
+        "points": {
+            "row": subject.positions[survey.drawn].tolist(),
+            "values": _by_column(values_along(columns, drawn, survey.mean)),
+            "label": survey.labels[survey.drawn].tolist(),
+            "certainty": _rounded(survey.certainty[survey.drawn]),
+            "all": len(subject.rows),
+        },
+        "means": [_rounded(one) for one in means],
+        "covariances": [[_rounded(line) for line in one] for one in covariances],
+        "weights": _rounded(subject.mixture.weights),
+        "bars": [[_rounded(one) for one in column] for column in survey.bars],
+        "certainty": _certainty(subject, survey),
+        "iterations": _iterations(iterations, subject, survey, columns),
+        "choice": _choice(subject),
+    }
+
+
+def _rounded(values: NDArray[Any]) -> list[float | None]:
+    """Numbers with five digits; what is not finite is null."""
+    return [None if not math.isfinite(value) else float(f"{value:.5g}") for value in values.tolist()]
+
+
+def _by_column(values: Array) -> list[list[float | None]]:
+    """Columns of (n, C) values, each to the digits that its range has."""
+    columns = []
+    for column in values.T:
+        known = column[np.isfinite(column)]
+        spread = float(np.ptp(known)) if known.size else 0.0
+        places = DIGITS - math.floor(math.log10(spread)) if spread > 0 else 6
+        rounded = np.round(column, min(max(places, -300), 300)) if places < 300 else column
+        columns.append([None if not math.isfinite(value) else value for value in rounded.tolist()])
+    return columns
+
+
+def _columns(subject: Subject, survey: Survey, columns: list[Column]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": column.name,
+            "low": float(f"{low:.8g}"),
+            "high": float(f"{high:.8g}"),
+            "feature": column.feature,
+            "center": None if column.feature < 0 else float(f"{survey.mean[column.feature]:.8g}"),
+            "spread": None if column.feature < 0 else float(f"{np.sqrt(survey.variance[column.feature]):.5g}"),
+            "beyond": _beyond(subject, survey, place),
+        }
+        for place, (column, (low, high)) in enumerate(zip(columns, survey.limits, strict=True))
+    ]
+
+
+def _beyond(subject: Subject, survey: Survey, place: int) -> float:
+    """Weight of the rows that a histogram does not show: its extremes, and missing values."""
+    return float(f"{max(subject.total_weight - float(survey.bars[place].sum()), 0.0):.6g}")
+
+
+def _first_pair(subject: Subject, columns: list[Column]) -> list[int]:
+    """Columns that are drawn first: the two features that tell components apart best."""
+    values = separation(subject.mixture)
+    features = [place for place, column in enumerate(columns) if column.feature >= 0]
+    best = sorted(features, key=lambda place: -values[columns[place].feature].round(12))[:2]
+    return sorted(best) if len(best) > 1 else [best[0], best[0]]
+
+
+def _certainty(subject: Subject, survey: Survey) -> dict[str, Any]:
+    """The uncertainty explorer: exact counts of all rows, and the least certain ones."""
+    rows = subject.rows[survey.listed]
+    features = [shown for shown in columns_of(subject) if shown.feature >= 0][:6]
+    positions = subject.positions[survey.listed]
+    least = 1 / len(survey.counts)
+    return {
+        "thresholds": THRESHOLDS.tolist(),
+        "from": int(np.searchsorted(THRESHOLDS, least, side="right")),
+        "start": int(np.argmin(np.abs(THRESHOLDS - CERTAIN))),
+        "below": [_rounded(one) for one in survey.below],
+        "total": float(f"{survey.mass.sum():.8g}"),
+        "weighted": subject.weights is not None,
+        "rows": {
+            "row": positions.tolist(),
+            "name": None if subject.row_names is None else [shown_name(subject.row_names[i]) for i in positions],
+            "label": survey.labels[survey.listed].tolist(),
+            "rival": survey.rivals[survey.listed].tolist(),
+            "certainty": _rounded(survey.certainty[survey.listed]),
+            "titles": [column.name for column in features],
+            "values": [_rounded(row[[column.feature for column in features]].astype(np.float64)) for row in rows],
+        },
+    }
+
+
+def _iterations(
+    found: Iterations | str, subject: Subject, survey: Survey, columns: list[Column]
+) -> dict[str, Any]:
+    """The frames of EM, in one plane or along one line."""
+    if isinstance(found, str):
+        return {"reason": found}
+    directions = [column for column in columns if column.feature < 0]
+    pair = [columns[place] for place in dict.fromkeys(_first_pair(subject, columns))]
+    plane = directions if len(directions) == 2 else pair
+    return {
+        "names": [column.name for column in plane],
+        "values": _by_column(values_along(plane, found.rows, survey.mean)),
+        "converged": found.converged,
+        "rows": found.n_rows,
+        "whole": found.whole,
+        "sound": found.sound,
+        "fitted": float(f"{found.fitted:.8g}"),
+        "frames": [
+            {
+                "iteration": frame.iteration,
+                **_moments(plane, frame.mixture, survey.mean),
+                "label": frame.labels.tolist(),
+                "certainty": (10 * frame.certainty).astype(int).tolist(),
+                "level": float(f"{frame.log_likelihood:.8g}"),
+            }
+            for frame in found.frames
+        ],
+    }
+
+
+def _moments(plane: list[Column], mixture: Mixture, center: Array) -> dict[str, Any]:
+    means, covariances = moments_along(plane, mixture, center)
+    return {
+        "weights": _rounded(mixture.weights),
+        "means": [_rounded(one) for one in means],
+        "covariances": [[_rounded(line) for line in one] for one in covariances],
+    }
+
+
+def _choice(subject: Subject) -> dict[str, Any] | None:
+    """The criteria of all cells of a choice."""
+    if subject.choice is None:
+        return None
+    table, criterion = subject.choice.results_, subject.choice.criterion
+    known = [name for name in ("bic", "icl", "aic", "cv") if name in table]
+    return {
+        "criterion": criterion,
+        "criteria": {name: _exact(table[name]) for name in known},
+        "number": table["n_components"].tolist(),
+        "model": [str(name) for name in table["covariance_type"]],
+        "best": int(subject.choice.best_index_),
+    }
+
+
+def _exact(values: NDArray[Any]) -> list[float | None]:
+    """Criteria differ in late digits."""
+    return [None if not math.isfinite(value) else round(value, 3) for value in values.tolist()]
