@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from mixtura import GaussianMixture, Mixture, Status
-from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, message, print_json
+from mixtura import GaussianMixture, Mixture
+from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, print_json
+from mixtura.cli.models import as_estimator, facts_of, feature_names, loaded, model_and_rows
 from mixtura.cli.options import (
     Columns,
     Components,
@@ -39,10 +40,11 @@ from mixtura.cli.options import (
     print_version,
     starts,
 )  # fmt: skip
+from mixtura.cli.reporting import report
 from mixtura.cli.selecting import cells_of, choose, draw, numbers_text, ranking_text, with_names
 from mixtura.estimators.gaussian_mixture_ic import CRITERIA
 from mixtura.initialization import INITIALIZERS
-from mixtura.persistence import load, save
+from mixtura.persistence import save
 from mixtura.summary import summary_text
 from mixtura.table import Table, read_table, write_table
 
@@ -110,7 +112,7 @@ def fit(
     model, choice = _fit_all(table, numbers, options)
     _write_results(table, model, choice, {"output": output, "labels": labels, "plot": plot})
     if as_json:
-        print_json({**_facts(model), **({} if choice is None else {"selection": cells_of(choice)})})
+        print_json({**facts_of(model), **({} if choice is None else {"selection": cells_of(choice)})})
     else:
         print(("" if choice is None else numbers_text(choice) + "\n\n") + model.summary())
     return DONE if model.converged_ else NOT_CONVERGED
@@ -178,7 +180,7 @@ def select(
     best = choice.best_estimator_
     _write_results(table, best, choice, {"output": output, "labels": labels, "plot": plot})
     if as_json:
-        print_json({**_facts(best), "criterion": criterion, "selection": cells_of(choice)})
+        print_json({**facts_of(best), "criterion": criterion, "selection": cells_of(choice)})
     else:
         print(ranking_text(choice) + "\n\n" + best.summary())
     return DONE if best.converged_ else NOT_CONVERGED
@@ -202,7 +204,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """The most probable component of each row of DATA."""
-    model, table = _model_and_rows(model_file, data, columns, None, missing_values, threads)
+    model, table = model_and_rows(model_file, data, columns, None, missing_values, threads)
     labels = model.predict(table.frame)
     chances = model.predict_proba(table.frame) if probability else np.empty((len(labels), 0))
     if as_json:
@@ -225,7 +227,7 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Log likelihood, AIC and BIC of DATA under a model."""
-    model, table = _model_and_rows(model_file, data, columns, weights, missing_values, threads)
+    model, table = model_and_rows(model_file, data, columns, weights, missing_values, threads)
     density = model.score_samples(table.frame)
     share = np.ones(len(density)) if table.weights is None else table.weights
     total, count, parameters = float(share @ density), float(share.sum()), model.mixture_.n_parameters
@@ -253,9 +255,9 @@ def sample(
     as_json: Json = False,
 ) -> None:
     """Draw rows from a model, grouped by component."""
-    model = _loaded(model_file)
-    names = _feature_names(model)
-    mixture = _as_estimator(model).mixture_
+    model = loaded(model_file)
+    names = feature_names(model)
+    mixture = as_estimator(model).mixture_
     rows, components = mixture.rvs(number, random_state=np.random.default_rng(seed))
     titles = names or [f"x{j}" for j in range(mixture.n_features)]
     if as_json:
@@ -268,9 +270,9 @@ def sample(
 @guarded
 def info(model_file: ModelFile, as_json: Json = False) -> None:
     """What a model file holds."""
-    model = _loaded(model_file)
+    model = loaded(model_file)
     if as_json:
-        print_json(_facts(model))
+        print_json(facts_of(model))
     elif isinstance(model, Mixture):
         facts = [("components", str(model.n_components)), ("covariance", model.covariance_type)]
         print(summary_text(model, facts))
@@ -278,75 +280,4 @@ def info(model_file: ModelFile, as_json: Json = False) -> None:
         print(model.summary())
 
 
-# Models
-
-
-def _loaded(model_file: str) -> Any:
-    """The mixture, or its estimator, in a file; other kinds have no commands."""
-    model = load(model_file)
-    if isinstance(model, (Mixture, GaussianMixture)):
-        return model
-    raise ValueError(f"{model_file}: holds a {type(model).__name__}; this command works with mixtures")
-
-
-def _feature_names(model: Any) -> list[str] | None:
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else [str(name) for name in names]
-
-
-def _as_estimator(model: Any) -> Any:
-    """A fitted estimator without feature names: the command line checks names itself."""
-    if isinstance(model, Mixture):
-        estimator = GaussianMixture(model.n_components, covariance_type=model.covariance_type)
-        nothing: list[float] = []
-        estimator._set_fitted(
-            model, converged=True, status=Status.CONVERGED, n_iter=0, lower_bounds=nothing,
-            lower_bound=-np.inf, n_observations=0.0,
-        )
-        return estimator
-    model.__dict__.pop("feature_names_in_", None)
-    return model
-
-
-def _model_and_rows(
-    model_file: str, data: str, columns: str | None, weights: str | None, missing: str | None, threads: int | None
-) -> tuple[Any, Table]:
-    """A model, and rows with the features that it knows."""
-    model = _loaded(model_file)
-    names = _feature_names(model)
-    estimator = _as_estimator(model).set_params(n_threads=threads)
-    table = read_table(data, names_of(columns), weights, names, names_of(missing) or ())
-    expected, found = estimator.mixture_.n_features, table.frame.shape[1]
-    if found != expected:
-        raise ValueError(
-            f"{data}: has {found} feature columns, but the model {model_file} has {expected}"
-            f"{f' ({chr(44).join(names)})' if names else ''}; choose them with --columns"
-        )
-    if names is not None and table.names is not None and list(table.names) != names:
-        message(f"warning: columns {','.join(table.names)} are taken for the model's features {','.join(names)}")
-    return estimator, table
-
-
-def _facts(model: Any) -> dict[str, Any]:
-    """A model as JSON."""
-    mixture = model if isinstance(model, Mixture) else model.mixture_
-    facts: dict[str, Any] = {
-        "n_components": mixture.n_components,
-        "n_features": mixture.n_features,
-        "covariance_type": mixture.covariance_type,
-        "equal_weights": mixture.equal_weights,
-        "noise_weight": mixture.noise_weight,
-        "n_parameters": mixture.n_parameters,
-        "feature_names": _feature_names(model),
-    }
-    if model is not mixture:
-        total, count = model.lower_bound_ * model.n_observations_, model.n_observations_
-        facts |= {
-            "converged": model.converged_,
-            "status": model.status_.name,
-            "n_iter": model.n_iter_,
-            "n_observations": count,
-            "log_likelihood": total,
-            "bic": -2 * total + mixture.n_parameters * float(np.log(count)),
-        }
-    return facts | {"weights": mixture.weights, "means": mixture.means, "covariances": mixture.covariances}
+application.command()(report)

@@ -8,17 +8,17 @@ so that a report has a few hundred kilobytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from mixtura.atomic import replacing
-from mixtura.report.page import page_of
+from mixtura.report.page import STEPS, page_of
 from mixtura.report.provenance import fingerprint
 from mixtura.report.subject import subject_of
 
-__all__ = ["fingerprint", "write_report"]
+__all__ = ["STEPS", "fingerprint", "write_report"]
 
 
 def write_report(
@@ -29,6 +29,7 @@ def write_report(
     sample_weight: ArrayLike | None = None,
     title: str | None = None,
     feature_names: Sequence[str] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> None:
     """Write a report of a fitted mixture over rows as one HTML file.
 
@@ -50,6 +51,8 @@ def write_report(
     title : str, optional
     feature_names : sequence of str, optional
         Default: those that the model knows.
+    on_step : callable, optional
+        Called with what is done next, one of `STEPS`: for progress bars.
 
     Raises
     ------
@@ -69,7 +72,10 @@ def write_report(
     >>> "The model finds two groups in 272 rows with two features." in path.read_text("utf-8")
     True
     """
+    say = on_step or (lambda step: None)
+    say(STEPS[0])
     subject = subject_of(model, X, sample_weight, feature_names)
-    page = page_of(subject, title or f"{type(model).__name__}: report")
+    page = page_of(subject, title or f"{type(model).__name__}: report", say)
+    say(STEPS[-1])
     with replacing(path, "wb") as stream:
         stream.write(page.encode("utf-8", "replace"))

@@ -19,7 +19,7 @@ __all__ = ["Column", "columns_of", "moments_along", "separation", "values_along"
 MOST_FEATURES = 12
 
 #: Directions say more than features from this number of features on, and cost too much beyond the other.
-LEAST_FOR_DIRECTIONS, MOST_FOR_DIRECTIONS = 3, 256
+LEAST_FOR_DIRECTIONS, MOST_FOR_DIRECTIONS = 3, 64
 
 
 @dataclass(frozen=True, eq=False)

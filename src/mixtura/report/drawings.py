@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.mixture import Mixture
-from mixtura.report.columns import Column, columns_of, moments_along, separation, values_along
+from mixtura.report.columns import Column, moments_along, separation, values_along
 from mixtura.report.iterations import Iterations
 from mixtura.report.markup import shown_name
 from mixtura.report.subject import Subject
@@ -21,6 +21,9 @@ __all__ = ["drawings"]
 
 #: Digits of a column's range that are kept: no screen shows more.
 DIGITS = 4
+
+#: Features of the rows that are listed.
+LISTED_FEATURES = 6
 
 
 def drawings(
@@ -47,7 +50,7 @@ def drawings(
         "covariances": [[_rounded(line) for line in one] for one in covariances],
         "weights": _rounded(subject.mixture.weights),
         "bars": [[_rounded(one) for one in column] for column in survey.bars],
-        "certainty": _certainty(subject, survey),
+        "certainty": _certainty(subject, survey, columns),
         "iterations": _iterations(iterations, subject, survey, columns),
         "choice": _choice(subject),
     }
@@ -98,10 +101,10 @@ def _first_pair(subject: Subject, columns: list[Column]) -> list[int]:
     return sorted(best) if len(best) > 1 else [best[0], best[0]]
 
 
-def _certainty(subject: Subject, survey: Survey) -> dict[str, Any]:
+def _certainty(subject: Subject, survey: Survey, columns: list[Column]) -> dict[str, Any]:
     """The uncertainty explorer: exact counts of all rows, and the least certain ones."""
     rows = subject.rows[survey.listed]
-    features = [shown for shown in columns_of(subject) if shown.feature >= 0][:6]
+    features = [shown for shown in columns if shown.feature >= 0][:LISTED_FEATURES]
     positions = subject.positions[survey.listed]
     least = 1 / len(survey.counts)
     return {

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Callable
 from importlib.resources import files
 
 from mixtura.report.columns import columns_of
@@ -22,7 +23,10 @@ from mixtura.report.sections import (
 from mixtura.report.subject import Subject
 from mixtura.report.survey import survey_rows
 
-__all__ = ["SCRIPTS", "page_of"]
+__all__ = ["SCRIPTS", "STEPS", "page_of"]
+
+#: What is done for a report, in this order.
+STEPS = ("checking the rows", "looking at all rows", "running EM for the page", "writing")
 
 #: In the order in which they need one another.
 SCRIPTS = ("chart.js", "scatter.js", "pairs.js", "certainty.js", "iterations.js", "choice.js", "profile.js", "page.js")
@@ -30,10 +34,12 @@ SCRIPTS = ("chart.js", "scatter.js", "pairs.js", "certainty.js", "iterations.js"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page_of(subject: Subject, title: str) -> str:
+def page_of(subject: Subject, title: str, say: Callable[[str], None]) -> str:
     """The whole page as text."""
+    say(STEPS[1])
     columns = columns_of(subject)
     survey = survey_rows(subject, columns)
+    say(STEPS[2])
     iterations = iterations_of(subject)
     script = "".join(f"// {name}\n{_web(name)}" for name in SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}}})();\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class Subject:
     row_names: Sequence[Any] | None
     names: tuple[str, ...]
 
-    @property
+    @cached_property
     def titles(self) -> list[str]:
         """The features' names as they are shown."""
         return [shown_name(name) for name in self.names]
