@@ -30,6 +30,7 @@ from mixtura.report.page import SCRIPTS
 from mixtura.report.subject import subject_of
 from mixtura.report.survey import THRESHOLDS, survey_rows
 
+
 class Page(HTMLParser):
     """The elements of a page, and the text in its scripts."""
 

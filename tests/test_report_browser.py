@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ import pandas as pd
 import pytest
 from report_problems import HOSTILE, blobs
 
-from mixtura import GaussianMixture, GaussianMixtureIC
+from mixtura import GaussianMixture, GaussianMixtureIC, Mixture
 from mixtura.datasets import load_old_faithful
 from mixtura.report import write_report
 
@@ -336,6 +337,23 @@ def test_every_shape_of_data_is_drawn(opened: Opened, folder: Path, kind: str) -
     keep_picture(page, path.stem)
     ratio, where = page.evaluate(CONTRAST)
     assert ratio >= 4.5, where
+
+
+def test_a_million_rows_are_one_small_page_soon(opened: Opened, folder: Path) -> None:
+    rng = np.random.default_rng(SEED)
+    means = rng.normal(size=(5, 10)) * 3.0
+    mixture = Mixture.from_parameters(np.full(5, 0.2), means, np.ones((5, 10)), "diag")
+    X = rng.normal(size=(1_000_000, 10)) + means[np.arange(1_000_000) % 5]
+    started = time.perf_counter()
+    write_report(mixture, X, folder / "million.html")
+    assert time.perf_counter() - started < 20.0
+    assert (folder / "million.html").stat().st_size < 6e6
+    page = opened(folder / "million.html")
+    squares = [np.square(X - mean).sum(axis=1) for mean in means]  # equal weights, unit covariances
+    share = np.exp(-0.5 * (np.min(squares, axis=0) - np.array(squares)))
+    below = int(np.sum(1 / share.sum(axis=0) < 0.9))
+    assert f"{below:,}".replace(",", "\N{NO-BREAK SPACE}") in page.inner_text("#below")
+    keep_picture(page, "million-1400")
 
 
 def test_without_scripts_the_text_is_there(browser: Any, faithful: Any) -> None:
