@@ -124,7 +124,7 @@ def _coordinates(total: Array) -> tuple[Array, Array]:
     scale = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(total / np.outer(scale, scale))
     axes = vectors[:, values > SINGULAR * values[-1]] / scale[:, None]
-    return axes, np.linalg.cholesky(axes.T @ total @ axes)
+    return axes, np.asarray(np.linalg.cholesky(axes.T @ total @ axes), dtype=np.float64)
 
 
 def _whitened(matrix: Array, factor: Array) -> Array:

@@ -29,6 +29,7 @@ from mixtura.estimators.fitting import standardize
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
 from mixtura.estimators.parameters import check_parameters
+from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
@@ -41,7 +42,7 @@ __all__ = ["GaussianMixtureClassifier"]
 AUTO_COMPONENTS = tuple(range(1, 6))
 
 
-class GaussianMixtureClassifier(ReportMixin, ClassifierMixin, BaseEstimator):
+class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEstimator):
     """Classes as Gaussian mixtures: discriminant analysis by Bayes' rule.
 
     With one component for every class, all classes share one covariance model

@@ -22,6 +22,7 @@ from mixtura.estimators.base import (
     raise_if_not_finite,
 )
 from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
+from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
@@ -32,7 +33,7 @@ from mixtura.summary import summary_text
 __all__ = ["FittedMixture"]
 
 
-class FittedMixture(ReportMixin, MissingAllowedMixin, DensityMixin, BaseEstimator):
+class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, BaseEstimator):
     """Predictions, densities, draws, criteria and the summary of an estimator with a `mixture_`."""
 
     engine: str

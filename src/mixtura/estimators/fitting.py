@@ -23,6 +23,7 @@ from mixtura.estimators.incomplete import (
 )
 from mixtura.estimators.noise import noise_start
 from mixtura.estimators.starting import OnSearch, StartMaker
+from mixtura.estimators.tracing import record_trace
 from mixtura.fixed import Fixed, complete
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
@@ -31,6 +32,7 @@ from mixtura.quadratic import QuadraticForms
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
+from mixtura.trace import Trace
 
 __all__ = ["Fit", "fit_mixture", "prior_of", "standardize"]
 
@@ -56,6 +58,7 @@ class Fit:
     collapsed: NDArray[np.bool_]
     total_weight: float
     search: search.SearchReport | None
+    trace: Trace | None
 
 
 def fit_mixture(
@@ -107,6 +110,7 @@ def fit_mixture(
         back = np.argsort(held.order)
         exact = _fixed_parts(estimator, Standardization.identity(source.n_features), mstep)
         mixture, collapsed = exact.place(mixture.take(back)), collapsed[back]
+    traced = getattr(estimator, "trace", False)
     return Fit(
         mixture,
         best.status,
@@ -117,6 +121,7 @@ def fit_mixture(
         collapsed,
         source.total_weight,
         maker.reports[0] if maker.reports else None,
+        record_trace(best, maker, engine, shift) if traced else None,
     )
 
 

@@ -94,6 +94,11 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
     n_threads : int, optional
         Default: the processors this process may use, at most OMP_NUM_THREADS.
         The result is the same for any number.
+    trace : bool, default=False
+        Keep every E and M step in `trace_`, of plain EM from the start that won
+        (after a search, from one of its starts where EM alone comes from there
+        to the same optimum); that run is made again, in Python. The fit is the
+        same. With ``n_init=1, init_params="random_from_data"`` there is most to see.
 
     Attributes
     ----------
@@ -116,6 +121,8 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
     search_ : SearchReport or None
         What the search tried, which optima it found and how often: an optimum
         reached once may not be the best there is. None where there was none.
+    trace_ : Trace or None
+        The steps, with pictures: ``trace_.strip()`` and ``trace_.animate("em.gif")``.
     n_features_in_ : int
     n_observations_ : float
         Sum of the rows' weights.
@@ -165,6 +172,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         algorithm: str = "auto",
         engine: str = "auto",
         n_threads: int | None = None,
+        trace: bool = False,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -187,6 +195,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         self.algorithm = algorithm
         self.engine = engine
         self.n_threads = n_threads
+        self.trace = trace
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -226,7 +235,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
             lower_bound=fit.log_likelihood,
             n_observations=fit.total_weight,
         )
-        self.search_ = fit.search
+        self.search_, self.trace_ = fit.search, fit.trace
         self._warn(fit)
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)

@@ -25,6 +25,7 @@ from mixtura.estimators.base import (
 )
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.parameters import check_parameters
+from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.estimators.selecting import Candidate, cross_validate, fit_cells
 from mixtura.mixture import Mixture
@@ -35,7 +36,7 @@ __all__ = ["CRITERIA", "GaussianMixtureIC"]
 CRITERIA = ("bic", "icl", "aic", "cv")
 
 
-class GaussianMixtureIC(ReportMixin, DensityMixin, BaseEstimator):
+class GaussianMixtureIC(PlotMixin, ReportMixin, DensityMixin, BaseEstimator):
     """Gaussian mixture whose number of components and covariance model are chosen from the data.
 
     Every covariance model is fitted with every number of components. The fits
@@ -96,6 +97,8 @@ class GaussianMixtureIC(ReportMixin, DensityMixin, BaseEstimator):
     >>> model.results_["n_components"].tolist()
     [1, 2, 3, 1, 2, 3, 1, 2, 3]
     """
+
+    _kinds = ("classification", "selection")
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from mixtura.estimators.contributions import conditional_contributions, expected
 from mixtura.estimators.false_alarms import threshold_of_mixture, threshold_of_rows
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
+from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
@@ -22,7 +23,7 @@ __all__ = ["GaussianMixtureOutlierDetector"]
 AUTO_COMPONENTS = tuple(range(1, 6))
 
 
-class GaussianMixtureOutlierDetector(ReportMixin, OutlierMixin, BaseEstimator):
+class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseEstimator):
     """Outliers as the rows that a Gaussian mixture of all rows finds improbable.
 
     Parameters
@@ -68,6 +69,8 @@ class GaussianMixtureOutlierDetector(ReportMixin, OutlierMixin, BaseEstimator):
     >>> detector.contributions([[0.0, 9.0, 0.0]], excess=True).argmax(axis=1).tolist()
     [1]
     """
+
+    _kinds = ("outliers", "profile")
 
     def __init__(
         self,

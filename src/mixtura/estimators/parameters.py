@@ -33,6 +33,7 @@ def check_parameters(estimator: Any) -> None:
         _check_integer("n_threads", estimator.n_threads, 1)
     covariance_model(estimator.covariance_type)
     _check_flag("equal_weights", estimator.equal_weights)
+    _check_flag("trace", estimator.trace)
     if not isinstance(estimator.noise, bool | np.bool_ | np.ndarray | list | tuple):
         raise TypeError(f"noise must be True, False or an array; got {estimator.noise!r}")
     _check_prior(estimator.prior)

@@ -16,6 +16,7 @@ from mixtura.engine import Engine, create_engine
 from mixtura.estimators.base import check_random_state
 from mixtura.estimators.incomplete import filled
 from mixtura.estimators.noise import NoiseStart
+from mixtura.estimators.tracing import starts_that_lead_to
 from mixtura.fixed import Fixed
 from mixtura.initialization import DETERMINISTIC, SEEDED, initializer
 from mixtura.initialization.given import responsibilities_from
@@ -44,6 +45,7 @@ class StartMaker:
     on_search: OnSearch | None = None
     fixed: Fixed | None = None
     reports: list[search.SearchReport] = field(default_factory=list)
+    leading: list[Mixture] = field(default_factory=list)  # for a trace: from where EM alone comes to the search's end
 
     def starts(self, engine: Engine, options: EMOptions, previous: Mixture | None = None) -> list[Mixture]:
         """As many starts as the estimator asks for; the end of a search if it leaves that open.
@@ -110,9 +112,12 @@ class StartMaker:
         else:
             starts = self._made(sample, name, n_starts, rng)
         hunt = search.Search(coarse_engine, fine_engine, self.source.total_weight, self.mstep, options, self.on_search)
-        best = hunt.best([self._ordered(start) for start in starts]).mixture
+        starts = [self._ordered(start) for start in starts]
+        end = hunt.best(starts)
         self.reports.append(hunt.report)
-        return best if self.fixed is None else best.take(np.argsort(self.fixed.order))
+        if getattr(self.estimator, "trace", False):
+            self.leading.extend(starts_that_lead_to(end, starts, fine_engine, self.mstep, options))
+        return end.mixture if self.fixed is None else end.mixture.take(np.argsort(self.fixed.order))
 
     def _engine(self, source: ArraySource) -> Engine:
         return create_engine(self.estimator.engine, source, self.standardization, self.estimator.n_threads)
