@@ -207,7 +207,10 @@ class Mixture(Description):
             const = np.log(self.weights)
         const += shape.log_determinant(self.whitener, n_features) - 0.5 * n_features * LOG_TWO_PI
         forms = QuadraticForms(const, self.means, self.whitener, shape)
-        return forms if self.background is None else forms.with_flat(self.background.log_density)
+        if self.background is None:
+            return forms
+        edges = self.background.edges
+        return forms.with_flat(self.background.log_density, edges.T @ edges)
 
     def logpdf(self, rows: ArrayLike) -> Array:
         """Log density at each row: (n,) for (n, D) rows.

@@ -31,12 +31,15 @@ class QuadraticForms:
         Upper triangular where dense.
     shape : Shape
         Shape of the whitener, and of the second moments to collect.
+    box : array of shape (D, D), optional
+        Where the last form is flat: edges^T edges of the box over which it is uniform.
     """
 
     const: Array
     center: Array
     whitener: Array
     shape: Shape
+    box: Array | None = None
 
     @property
     def n_components(self) -> int:
@@ -48,7 +51,7 @@ class QuadraticForms:
         """D."""
         return self.center.shape[1]
 
-    def with_flat(self, const: float) -> QuadraticForms:
+    def with_flat(self, const: float, box: Array | None = None) -> QuadraticForms:
         """These forms and a last one whose log density is the same everywhere: its whitener is zero.
 
         A shared whitener becomes one a component, for the last has another.
@@ -60,7 +63,14 @@ class QuadraticForms:
             np.concatenate([self.center, np.zeros((1, self.n_features))]),
             np.concatenate([whitener, np.zeros((1, *whitener.shape[1:]))]),
             shape,
+            box,
         )
+
+    def without_flat(self) -> QuadraticForms:
+        """These forms without a last one that is flat; themselves where there is none."""
+        if self.box is None:
+            return self
+        return QuadraticForms(self.const[:-1], self.center[:-1], self.whitener[:-1], self.shape)
 
     def dense(self) -> QuadraticForms:
         """The same forms with a whitener (K, D, D) of every component."""

@@ -110,9 +110,34 @@ def test_infinity_beside_nan_is_still_an_error():
         model.predict(rows)
 
 
-def test_noise_does_not_go_with_missing_values():
-    with pytest.raises(ValueError, match="noise"):
-        GaussianMixture(2, noise=True).fit(holes(IRIS, 0.1))
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_a_noise_component_is_found_behind_holes(covariance_type):
+    """Two balls of unit variance and a tenth of uniform noise: as without holes, within four standard errors."""
+    rng = np.random.default_rng(20264)
+    balls = rng.standard_normal((2, 450, 3)) + np.array([[[0.0] * 3], [[7.0, 4.0, -3.0]]])
+    rows = np.concatenate([*balls, rng.uniform(-15, 20, (100, 3))])
+    truth = np.repeat([0, 1, -1], [450, 450, 100])
+    rows[rng.random(rows.shape) < 0.15] = np.nan
+    kept = ~np.isnan(rows).all(axis=1)
+    rows, truth = rows[kept], truth[kept]
+    model = GaussianMixture(2, covariance_type=covariance_type, noise=True, random_state=0).fit(rows)
+    assert model.converged_ and model.score(rows) == pytest.approx(model.lower_bound_, abs=1e-10)
+    assert np.all(np.abs(np.linalg.eigvalsh(model.mixture_.dense_covariances) - 1.0) < 4 * np.sqrt(2 / (0.85 * 450)))
+    assert model.mixture_.noise_weight == pytest.approx(0.1, abs=0.03)
+    found = model.predict(rows) == -1
+    assert np.mean(found[truth == -1]) > 0.8 and np.mean(truth[found] == -1) > 0.9
+    whole = ~np.isnan(rows).any(axis=1)
+    np.testing.assert_allclose(model.score_samples(rows[whole]), model.mixture_.logpdf(rows[whole]), rtol=1e-9)
+
+
+def test_a_background_without_holes_in_its_fit_predicts_rows_with_holes():
+    rng = np.random.default_rng(20265)
+    rows = np.concatenate([rng.standard_normal((300, 2)), rng.uniform(-15, 20, (40, 2))])
+    model = GaussianMixture(1, noise=True, random_state=0).fit(rows)
+    assert model.predict([[np.nan, 12.0], [np.nan, 0.0], [0.0, 12.0]]).tolist() == [-1, 0, -1]
+    with pytest.warns(UnobservedRowWarning):
+        shares = model.predict_proba([[np.nan, np.nan]])
+    np.testing.assert_allclose(shares, [[*model.weights_, model.mixture_.noise_weight]], rtol=1e-10)
 
 
 def _polars(rows: np.ndarray, kind: type = float) -> pl.DataFrame:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
 from laws.problems import Engines, assert_same_statistics, random_mixture, random_rows
-from mixtura import moves
+from mixtura import Background, moves
 from mixtura.em import EMOptions, Trajectory, run
 from mixtura.engine import missing as patterns
 from mixtura.engine.engine import Engine, RowOutput
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
-from mixtura.shape import FULL, Array
+from mixtura.shape import FULL, TIED, Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
@@ -82,6 +84,60 @@ def test_expected_statistics_are_those_of_the_textbook(
     np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.LOG_DENSITY), log_density, atol=1e-11)
     np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.RESPONSIBILITIES), resp, atol=1e-11)
     np.testing.assert_array_equal(over.map_rows(mixture.forms, RowOutput.LABELS), resp.argmax(axis=1))
+
+
+def with_box(rng: np.random.Generator, mixture: Mixture, oblique: bool = False) -> Mixture:
+    edges = np.diag(rng.uniform(8.0, 14.0, mixture.n_features))
+    edges = edges @ np.linalg.qr(rng.standard_normal(edges.shape))[0] if oblique else edges
+    return replace(mixture, weights=0.7 * mixture.weights, background=Background(0.3, np.zeros(len(edges)), edges))
+
+
+@pytest.mark.parametrize("grouping", GROUPINGS)
+def test_a_background_is_uniform_over_the_observed_sides_of_its_box(
+    engine: Engines, covariance_type: str, grouping: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns, "PATTERN_ROWS", grouping)
+    mixture = with_box(rng, random_mixture(rng, covariance_type, 3, 4))
+    rows = with_holes(rng, random_rows(rng, mixture, 60))
+    weights = rng.uniform(0.5, 2.0, 60)
+    of_components, density, _ = literal(mixture, rows, weights)
+    seen = ~np.isnan(rows)
+    flat = np.log(0.3) - seen @ np.log(np.diagonal(mixture.background.edges))
+    total = np.logaddexp(density, flat)
+    resp = np.column_stack([of_components * np.exp(density - total)[:, None], np.exp(flat - total)])
+    over = incomplete(engine, rows, weights)
+    found = over.reduce([mixture.forms])[0]
+    assert found.log_likelihood == pytest.approx(float(weights @ total), rel=1e-11)
+    np.testing.assert_allclose(found.count, weights @ resp, rtol=1e-10)
+    assert found.total_weight == pytest.approx(weights.sum())
+    # the components' sums are those of rows of which they have only their share
+    alone = replace(mixture, weights=mixture.proportions, background=None)
+    _, _, shared = literal(alone, rows, weights * resp[:, :-1].sum(axis=1))
+    inner = MStep(covariance_type).gaussians(found) if mixture.shape is TIED else found
+    if mixture.shape is TIED:
+        mean, scatter = shared.mean_and_scatter()
+        np.testing.assert_allclose(inner.second, scatter.sum(axis=0), rtol=1e-9, atol=1e-9)
+    else:
+        second = moves.compress(shared, mixture.shape).second
+        np.testing.assert_allclose(inner.second[:3], second, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.RESPONSIBILITIES), resp, atol=1e-11)
+    np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.LOG_DENSITY), total, atol=1e-11)
+    np.testing.assert_array_equal(over.map_rows(mixture.forms, RowOutput.LABELS), resp.argmax(axis=1))
+
+
+def test_of_an_oblique_box_a_part_is_as_wide_as_its_covariance_says(engine: Engines, rng: np.random.Generator) -> None:
+    mixture = with_box(rng, random_mixture(rng, "VVV", 2, 3), oblique=True)
+    drawn = mixture.background.draw(200_000, rng)
+    rows = np.full((1, 3), 1e3)  # beyond every component
+    assert incomplete(engine, rows).map_rows(mixture.forms, RowOutput.LOG_DENSITY)[0] == pytest.approx(
+        mixture.background.log_density
+    )
+    for seen in ([0], [1, 2], [0, 2]):
+        holed = np.full((1, 3), np.nan)
+        holed[:, seen] = 1e3
+        volume = np.sqrt(np.linalg.det(12.0 * np.atleast_2d(np.cov(drawn[:, seen].T))))
+        found = incomplete(engine, holed).map_rows(mixture.forms, RowOutput.LOG_DENSITY)[0]
+        assert found == pytest.approx(np.log(0.3 / volume), abs=0.01)
 
 
 def test_complete_rows_give_what_the_engine_of_complete_rows_gives(

@@ -50,8 +50,8 @@ class _Pattern:
 class RareRows(Protocol):
     """Standardised rows (n, D) with NaN where a value is missing, each with a pattern of its own."""
 
-    def reduce(self, forms: QuadraticForms) -> SufficientStats:
-        """Expected statistics of the complete rows, about the centres of dense forms."""
+    def reduce(self, forms: QuadraticForms, weights: Array | None = None) -> SufficientStats:
+        """Expected statistics of the complete rows, about the centres of dense forms; perhaps with other weights."""
 
     def joint(self, forms: QuadraticForms) -> Array:
         """Joint log densities (n, K) of what was observed."""
@@ -87,11 +87,12 @@ class BatchedRows:
                 joint[part, k] = expected_joint(forms, batch, k)[0]
         return joint
 
-    def reduce(self, forms: QuadraticForms) -> SufficientStats:
+    def reduce(self, forms: QuadraticForms, weights: Array | None = None) -> SufficientStats:
         """See `RareRows.reduce`."""
+        mass = self._weights if weights is None else weights
         total = SufficientStats.zero(forms.center, forms.shape)
         for batch, part in self._batches:
-            total += _batch_statistics(forms, batch, self._weights[part])
+            total += _batch_statistics(forms, batch, mass[part])
         return total
 
 
@@ -158,6 +159,7 @@ class MissingValuesEngine:
         weights = None if source.weights is None else source.weights[self._rare]
         self._one_by_one = make_rare(values, weights)
         self._flags = flags
+        self._box: tuple[Array, Array, Array] | None = None  # of the last flat form, and what `_log_unseen` says of it
 
     def _pattern(self, rows: NDArray[np.intp], missing: NDArray[np.bool_]) -> _Pattern:
         weights = None if self._source.weights is None else self._source.weights[rows]
@@ -178,41 +180,125 @@ class MissingValuesEngine:
         return [self._reduce(one) for one in forms]
 
     def _reduce(self, forms: QuadraticForms) -> SufficientStats:
-        dense = forms.dense()
-        total = SufficientStats.zero(dense.center, dense.shape)
-        for pattern in self._patterns:
-            total += self._of_pattern(dense, pattern)
+        flat, dense = self._flat(forms), forms.without_flat().dense()
+        total, count = SufficientStats.zero(dense.center, dense.shape), 0.0
+        for index, pattern in enumerate(self._patterns):
+            part, of_flat = self._of_pattern(dense, pattern, None if flat is None else flat.patterns[index])
+            total, count = total + part, count + of_flat
         if self._rare.size:
-            total += self._one_by_one.reduce(dense)
+            part, of_flat = self._of_rare(dense, None if flat is None else flat.rare)
+            total, count = total + part, count + of_flat
+        if flat is not None:
+            total = _with_flat(total, count)
         return replace(total, second=forms.shape.compress(total.second), shape=forms.shape)
 
-    def _of_pattern(self, forms: QuadraticForms, pattern: _Pattern) -> SufficientStats:
+    def _of_pattern(
+        self, forms: QuadraticForms, pattern: _Pattern, flat: float | None
+    ) -> tuple[SufficientStats, float]:
+        """Statistics of the dense forms, and the count of a flat one beside them."""
         if pattern.engine is None:
-            return _unseen(forms, pattern.total_weight)
+            return _unseen(forms, pattern.total_weight, flat)
         if not pattern.missing.any():
-            return pattern.engine.reduce([forms])[0].recenter(forms.center)
+            found, count = _without_flat(pattern.engine.reduce([_beside(forms, flat)])[0], flat)
+            return found.recenter(forms.center), count
         part = observation.observed_part(forms, pattern.missing)
-        return part.complete(pattern.engine.reduce([part.forms])[0], forms.center)
+        found, count = _without_flat(pattern.engine.reduce([_beside(part.forms, flat)])[0], flat)
+        return part.complete(found, forms.center), count
+
+    def _of_rare(self, forms: QuadraticForms, flat: Array | None) -> tuple[SufficientStats, float]:
+        """The same of rows one by one. Of a row's weight the components share what a flat form leaves them."""
+        if flat is None:
+            return self._one_by_one.reduce(forms), 0.0
+        weights = self._source.weights
+        mass = np.ones(self._rare.size) if weights is None else weights[self._rare]
+        resp, log_density = normalised(np.column_stack([self._one_by_one.joint(forms), flat]))
+        found = self._one_by_one.reduce(forms, mass * resp[:, :-1].sum(axis=1))
+        count = float(mass @ resp[:, -1])
+        return replace(found, log_likelihood=float(mass @ log_density), total_weight=float(mass.sum())), count
+
+    def _flat(self, forms: QuadraticForms) -> _FlatForm | None:
+        """What a flat form, if there is one, is of the observed features."""
+        if forms.box is None:
+            return None
+        if self._box is None or not np.array_equal(self._box[0], forms.box):
+            missing = [pattern.missing for pattern in self._patterns]
+            unseen = _log_unseen(forms.box, np.array(missing).reshape(-1, forms.n_features))
+            self._box = forms.box, unseen, _log_unseen(forms.box, self._flags[self._rare])
+        _, patterns, rare = self._box
+        return _FlatForm(forms.const[-1] + patterns, forms.const[-1] + rare)
 
     def map_rows(
         self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
     ) -> NDArray[Any]:
         """See `Engine.map_rows`; a row of which nothing was observed has log density 0 and the prior weights."""
-        dense = forms.dense()
+        flat, dense = self._flat(forms), forms.without_flat().dense()
         n_rows, width = self._source.n_rows, forms.n_components
         result: NDArray[Any] = np.empty((n_rows, width) if output is RowOutput.RESPONSIBILITIES else n_rows)
-        for pattern in self._patterns:
-            result[pattern.rows] = self._map_pattern(dense, pattern, output)
+        for index, pattern in enumerate(self._patterns):
+            of_flat = None if flat is None else flat.patterns[index]
+            result[pattern.rows] = self._map_pattern(dense, pattern, of_flat, output)
         if self._rare.size:
-            result[self._rare] = _output(self._one_by_one.joint(dense), output)
+            joint = self._one_by_one.joint(dense)
+            result[self._rare] = _output(joint if flat is None else np.column_stack([joint, flat.rare]), output)
         return result.astype(np.int64) if output is RowOutput.LABELS else result
 
-    def _map_pattern(self, forms: QuadraticForms, pattern: _Pattern, output: RowOutput) -> NDArray[Any]:
+    def _map_pattern(
+        self, forms: QuadraticForms, pattern: _Pattern, flat: float | None, output: RowOutput
+    ) -> NDArray[Any]:
         if pattern.engine is None:
-            return np.asarray(_output(np.broadcast_to(_log_weights(forms), (1, forms.n_components)), output))
-        if not pattern.missing.any():
-            return pattern.engine.map_rows(forms, output)
-        return pattern.engine.map_rows(observation.observed_part(forms, pattern.missing).forms, output)
+            prior = np.append(_log_weights(forms), [] if flat is None else [flat])
+            return np.asarray(_output(prior[None], output))
+        if pattern.missing.any():
+            forms = observation.observed_part(forms, pattern.missing).forms
+        return pattern.engine.map_rows(_beside(forms, flat), output)
+
+
+@dataclass(frozen=True, eq=False)
+class _FlatForm:
+    """A flat form's log density over the observed features: of each pattern, and of each row of a rare one."""
+
+    patterns: Array
+    rare: Array
+
+
+def _beside(forms: QuadraticForms, flat: float | None) -> QuadraticForms:
+    return forms if flat is None else forms.with_flat(flat)
+
+
+def _without_flat(statistics: SufficientStats, flat: float | None) -> tuple[SufficientStats, float]:
+    """Statistics of the components, and the count of the flat form that was beside them."""
+    if flat is None:
+        return statistics, 0.0
+    parts = {name: getattr(statistics, name)[:-1] for name in ("count", "first", "second", "reference")}
+    return replace(statistics, **parts), float(statistics.count[-1])
+
+
+def _with_flat(statistics: SufficientStats, count: float) -> SufficientStats:
+    """Dense statistics with a last count; a flat form has no use for the moments of its rows."""
+    n_features = statistics.first.shape[1]
+    return replace(
+        statistics,
+        count=np.append(statistics.count, count),
+        first=np.concatenate([statistics.first, np.zeros((1, n_features))]),
+        second=np.concatenate([statistics.second, np.zeros((1, n_features, n_features))]),
+        reference=np.concatenate([statistics.reference, np.zeros((1, n_features))]),
+    )
+
+
+def _log_unseen(box: Array, missing: NDArray[np.bool_]) -> Array:
+    """By how much the log density of a flat form grows where these features (n, D) are not asked for: (n,).
+
+    It is uniform over a box, of which the observed sides remain: from
+    ``log |edges|`` to ``1/2 log |G_oo|`` with G = edges^T edges. Of a box that
+    does not follow the features the shadow is not uniform; one of the same
+    covariance, G_oo / 12, then stands for it.
+    """
+    if np.count_nonzero(box - np.diag(np.diagonal(box))) == 0:
+        return np.asarray(missing @ (0.5 * np.log(np.diagonal(box))))
+    whole = np.linalg.slogdet(box)[1]
+    patterns, inverse = np.unique(missing, axis=0, return_inverse=True)
+    seen = [0.5 * (whole - np.linalg.slogdet(box[np.ix_(~one, ~one)])[1]) for one in patterns]
+    return np.asarray(seen, dtype=np.float64)[inverse.reshape(-1)]
 
 
 def _output(joint: Array, output: RowOutput) -> NDArray[Any]:
@@ -229,13 +315,13 @@ def _log_weights(forms: QuadraticForms) -> Array:
     return np.asarray(forms.const + half - forms.shape.log_determinant(forms.whitener, forms.n_features))
 
 
-def _unseen(forms: QuadraticForms, weight: float) -> SufficientStats:
-    """Expected statistics of rows of which nothing was observed."""
+def _unseen(forms: QuadraticForms, weight: float, flat: float | None) -> tuple[SufficientStats, float]:
+    """Expected statistics of rows of which nothing was observed, and the count of a flat form."""
     count = weight * np.exp(_log_weights(forms))
     # the inverse of a triangular whitener is the covariance's own factor
     root = np.linalg.inv(forms.whitener)
     covariance = np.swapaxes(root, 1, 2) @ root
-    return SufficientStats(
+    found = SufficientStats(
         count,
         np.zeros_like(forms.center),
         count[:, None, None] * covariance,
@@ -244,3 +330,4 @@ def _unseen(forms: QuadraticForms, weight: float) -> SufficientStats:
         weight,
         forms.shape,
     )
+    return found, 0.0 if flat is None else weight * float(np.exp(flat))

@@ -41,8 +41,9 @@ class NativeRows:
         share_out(self._source.blocks(), fill, self._threads)
         return result
 
-    def reduce(self, forms: QuadraticForms) -> SufficientStats:
+    def reduce(self, forms: QuadraticForms, weights: Array | None = None) -> SufficientStats:
         """See `RareRows.reduce`."""
+        source = self._source if weights is None else ArraySource(self._source.rows, weights)
         k, d = forms.center.shape
         total = OrderedSum(k * (1 + d + d * d) + 1)
 
@@ -54,7 +55,7 @@ class NativeRows:
             total.add(block.start, block.start + block.rows.shape[0], packed)
 
         precision = FULL.precision(forms.whitener)
-        share_out(self._source.blocks(), partial, self._threads)
+        share_out(source.blocks(), partial, self._threads)
         count, first, second, rest = np.split(total.values, np.cumsum([k, k * d, k * d * d]))
         return SufficientStats(
             count,
@@ -62,7 +63,7 @@ class NativeRows:
             second.reshape(k, d, d),
             forms.center,
             float(rest[0]),
-            self._source.total_weight,
+            source.total_weight,
             FULL,
         )
 

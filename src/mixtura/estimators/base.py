@@ -75,12 +75,12 @@ class CollapsedComponentWarning(UserWarning):
 
 
 class MissingAllowedMixin:
-    """Tells scikit-learn that NaN stands for a missing value; noise does not go with it."""
+    """Tells scikit-learn that NaN stands for a missing value."""
 
     def __sklearn_tags__(self) -> Any:
         """scikit-learn's tags."""
         tags = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.input_tags.allow_nan = getattr(self, "noise", False) is False
+        tags.input_tags.allow_nan = True
         return tags
 
 
@@ -144,7 +144,7 @@ def _with_nan(X: Any) -> Any:
     return X
 
 
-NO_MISSING = "only GaussianMixture works with missing values; drop or impute these rows first"
+NO_MISSING = "missing values do not go here; drop or impute these rows first"
 
 
 def raise_if_not_finite(

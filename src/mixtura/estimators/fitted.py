@@ -86,8 +86,7 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
         try:
             values = engine.map_rows(forms, output, inspect_block)
         except NotFiniteError:
-            names, known = getattr(self, "feature_names_in_", None), self.mixture_.background is None
-            raise_if_not_finite(rows, names, missing_allowed=known)
+            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
             warn_of_empty_rows(rows, stacklevel=3)
             source = ArraySource(rows, incomplete=has_missing(rows))
             engine = create_engine(self.engine, source, standardization, self.n_threads)

@@ -80,7 +80,7 @@ def fit_mixture(
         )
     source = ArraySource(rows, weights, has_missing(rows))
     if source.incomplete:
-        _check_incomplete(estimator, source)
+        warn_of_empty_rows(source.rows, stacklevel=4)
     mstep = MStep(estimator.covariance_type, float(estimator.reg_covar), bool(estimator.equal_weights))
     names = getattr(estimator, "feature_names_in_", None)
     standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
@@ -188,13 +188,6 @@ def standardize(
     variance = np.where(np.sqrt(variance) <= 16 * np.finfo(np.float64).eps * np.abs(mean), 0.0, variance)
     _check_spread(source, variance, names)
     return Standardization.of_moments(mean, variance, model.unit_free)
-
-
-def _check_incomplete(estimator: Any, source: ArraySource) -> None:
-    """Raise where a parameter does not go with missing values, and say which rows have nothing else."""
-    if not isinstance(estimator.noise, bool) or estimator.noise:
-        raise ValueError("noise does not work with missing values (NaN); drop or impute these rows first")
-    warn_of_empty_rows(source.rows, stacklevel=5)
 
 
 def _complete_moments(

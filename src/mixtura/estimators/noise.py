@@ -104,8 +104,10 @@ def noise_start(
 def _standardization_of(clean: ArraySource, outer: Standardization, unit_free: bool) -> Standardization:
     """The coordinates of some rows, found in those of all; a feature that is constant there keeps its scale."""
     rows, weights = outer.rows(clean.rows), _weights(clean)
-    mean = weights @ rows / weights.sum()
-    variance = weights @ np.square(rows - mean) / weights.sum()
+    seen = ~np.isnan(rows)
+    mass = np.maximum(weights @ seen, np.finfo(np.float64).tiny)
+    mean = weights @ np.where(seen, rows, 0.0) / mass
+    variance = weights @ np.where(seen, np.square(rows - mean), 0.0) / mass
     variance = np.where(variance > 0, variance, 1.0)
     return Standardization.of_moments(
         mean * outer.scale + outer.shift, variance * np.square(outer.scale), unit_free
