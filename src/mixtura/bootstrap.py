@@ -166,7 +166,7 @@ def bootstrap_parameters(
     check_is_fitted(estimator)
     if n_resamples < 2:
         raise ValueError(f"n_resamples must be at least 2; got {n_resamples}")
-    rows = check_rows(estimator, X, reset=False)
+    rows = check_rows(estimator, X, reset=False, missing_allowed=True)
     given = check_weights(sample_weight, rows.shape[0])
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_resamples)
     start = copy.copy(estimator).set_params(warm_start=True, verbose=0, random_state=0)

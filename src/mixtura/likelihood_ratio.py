@@ -125,7 +125,7 @@ def bootstrap_lrt(
     Notes
     -----
     Each resample is drawn from the fitted K components and goes through the
-    same two fits as the data (McLachlan 1987). The p-value is
+    same two fits as the data (McLachlan 1987), with the data's patterns of missing values at random. The p-value is
     ``(1 + exceeding) / (1 + resamples)``, or where the test stopped early
     ``exceeding / resamples``; both are exact under the null hypothesis
     (Besag and Clifford 1991, section 2).
@@ -141,7 +141,7 @@ def bootstrap_lrt(
     [0.05]
     """
     _check(max_components, level, n_resamples)
-    rows = check_rows(clone(estimator), X, reset=True, min_rows=2)
+    rows = check_rows(clone(estimator), X, reset=True, min_rows=2, missing_allowed=True)
     weights = check_weights(sample_weight, rows.shape[0])
     rng = check_random_state(random_state)
     tests: list[tuple[int, float, float, Array]] = []
@@ -154,7 +154,7 @@ def bootstrap_lrt(
             break
         total = rows.shape[0] if weights is None else round(float(weights.sum()))
         seeds = rng.randint(2**31 - 1, size=n_resamples)
-        jobs = [(estimator, smaller.mixture_, total, number, seed) for seed in seeds]
+        jobs = [(estimator, smaller.mixture_, _Holes.of(rows, weights, total), number, seed) for seed in seeds]
         drawn = _resampled(jobs, statistic, stop_after, n_jobs, progress)
         tests.append((number, statistic, _p_value(drawn, statistic, stop_after), drawn))
         if not tests[-1][2] <= level:
@@ -192,10 +192,33 @@ def _statistic(smaller: Any, larger: Any) -> float:
     return max(0.0, 2.0 * larger.n_observations_ * float(larger.lower_bound_ - smaller.lower_bound_))
 
 
-def _resample(estimator: Any, mixture: Mixture, n_rows: int, number: int, seed: int) -> float:
+@dataclass(frozen=True, eq=False)
+class _Holes:
+    """Number of rows of a resample, and the patterns of missing values (N, D) that they take over, if there are any."""
+
+    n_rows: int
+    missing: NDArray[np.bool_] | None
+    shares: Array | None
+
+    @classmethod
+    def of(cls, rows: Array, weights: Array | None, n_rows: int) -> _Holes:
+        missing = np.isnan(rows)
+        return cls(n_rows, missing if missing.any() else None, None if weights is None else weights / weights.sum())
+
+    def draw(self, mixture: Mixture, rng: np.random.RandomState) -> Array:
+        """Rows from a mixture; each takes the pattern of any row, for a mixture says nothing of what is missing."""
+        rows, _ = mixture.rvs(self.n_rows, random_state=rng)
+        if self.missing is None:
+            return rows
+        whole = self.shares is None and self.n_rows == self.missing.shape[0]
+        chosen = rng.permutation(self.n_rows) if whole else rng.choice(len(self.missing), self.n_rows, p=self.shares)
+        return np.where(self.missing[chosen], np.nan, rows)
+
+
+def _resample(estimator: Any, mixture: Mixture, holes: _Holes, number: int, seed: int) -> float:
     """The statistic of rows drawn from a mixture."""
     rng = np.random.RandomState(seed)
-    rows, _ = mixture.rvs(n_rows, random_state=rng)
+    rows = holes.draw(mixture, rng)
     smaller, _ = _fit(estimator, rows, None, number, rng.randint(2**31 - 1))
     larger, _ = _fit(estimator, rows, None, number + 1, rng.randint(2**31 - 1))
     return _statistic(smaller, larger)

@@ -200,8 +200,8 @@ def test_faults_are_named():
     ]:
         with pytest.raises(error, match=message):
             GaussianMixtureClassifier(**parameters).fit(IRIS, SPECIES)
-    with pytest.raises(ValueError, match="NaN at row 0, column 1"):
-        GaussianMixtureClassifier(covariance_type="EEE").fit(IRIS, SPECIES).predict([[1.0, np.nan, 1.0, 1.0]])
+    with pytest.raises(ValueError, match="infinity at row 0, column 1"):
+        GaussianMixtureClassifier(covariance_type="EEE").fit(IRIS, SPECIES).predict([[1.0, np.inf, 1.0, 1.0]])
     with pytest.warns(CollapsedComponentWarning, match="class 'b' has 2 distinct rows"):
         GaussianMixtureClassifier(3, covariance_type="EII", random_state=0).fit(
             np.vstack([IRIS[:20], IRIS[60:62]]), np.repeat(["a", "b"], [20, 2])

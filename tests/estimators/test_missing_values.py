@@ -9,8 +9,9 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
-from mixtura import GaussianMixture, datasets
+from mixtura import GaussianMixture, GaussianMixtureIC, datasets
 from mixtura.estimators.incomplete import UnobservedRowWarning
+from mixtura.estimators.selecting import cross_validate
 
 IRIS = load_iris().data
 TYPES = ["full", "tied", "diag", "spherical", "VEV", "EVE", "EEI"]
@@ -186,3 +187,40 @@ def test_float32_rows():
     rows = holes(IRIS, 0.1)
     single = GaussianMixture(2, random_state=0).fit(rows.astype(np.float32))
     assert single.lower_bound_ == pytest.approx(GaussianMixture(2, random_state=0).fit(rows).lower_bound_, abs=1e-4)
+
+
+def test_a_choice_is_made_on_what_was_observed():
+    rows = holes(IRIS, 0.1)
+    names = ["EEE", "VEV", "VVI"]
+    model = GaussianMixtureIC(range(1, 4), covariance_type=names, random_state=0).fit(rows)
+    assert model.best_params_ == {"covariance_type": "VEV", "n_components": 2}
+    assert model.results_["bic"][model.best_index_] == pytest.approx(model.bic(rows), rel=1e-9)
+    for place in (0, 4, 8):
+        cell = {name: model.results_[name][place] for name in ("covariance_type", "n_components")}
+        alone = GaussianMixture(**cell, random_state=0).fit(rows)
+        assert model.results_["bic"][place] <= alone.bic(rows) + 1e-3
+    shares = model.predict_proba(rows)
+    entropy = -2.0 * np.log(shares.max(axis=1)).sum()
+    place = model.best_index_
+    assert model.results_["icl"][place] - model.results_["bic"][place] == pytest.approx(entropy, rel=1e-6)
+
+
+def test_held_out_rows_are_scored_by_what_was_observed():
+    rows = holes(IRIS, 0.1)
+    model = GaussianMixtureIC([1, 3], covariance_type="VVI", criterion="cv", cv=3, random_state=0).fit(rows)
+    assert model.best_params_["n_components"] == 3
+    found = cross_validate(model, rows, None, [("VVI", 1)], np.random.RandomState(5))
+    fold = np.random.RandomState(5).permutation(len(rows)) % 3
+    one = [GaussianMixture(1, covariance_type="VVI").fit(rows[fold != f]) for f in range(3)]
+    held = [fit.score_samples(rows[fold == f]).sum() for f, fit in enumerate(one)]
+    assert found == pytest.approx(-2.0 * sum(held), rel=1e-6)
+
+
+def test_a_choice_knows_noise_behind_holes():
+    rng = np.random.default_rng(20266)
+    rows = np.concatenate([rng.standard_normal((200, 2)), rng.uniform(-15, 20, (30, 2))])
+    rows = holes(rows, 0.1)
+    model = GaussianMixtureIC([1, 2], covariance_type=["VVI", "VII"], noise=True, random_state=0).fit(rows)
+    assert model.best_params_["n_components"] == 1
+    assert model.mixture_.noise_weight == pytest.approx(30 / 230, abs=0.06)
+    assert model.best_estimator_.bic(rows) == pytest.approx(model.results_["bic"][model.best_index_], rel=1e-9)

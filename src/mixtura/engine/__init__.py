@@ -11,7 +11,7 @@ from mixtura.shape import Array
 from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 
-__all__ = ["ENGINES", "Engine", "RowOutput", "MissingValuesEngine", "create_engine", "native_available"]
+__all__ = ["ENGINES", "Engine", "RowOutput", "BatchedRows", "MissingValuesEngine", "create_engine", "native_available"]
 
 ENGINES = ("auto", "native", "numpy")
 

@@ -87,6 +87,13 @@ class BatchedRows:
                 joint[part, k] = expected_joint(forms, batch, k)[0]
         return joint
 
+    def moments(self, forms: QuadraticForms, shares: Array) -> SufficientStats:
+        """Expected moments under weighted responsibilities (n, K), which need not be the forms' own; no likelihood."""
+        total = SufficientStats.zero(forms.center, forms.shape)
+        for batch, part in self._batches:
+            total += _batch_moments(forms, batch, _expected(forms, batch), shares[part])
+        return total
+
     def reduce(self, forms: QuadraticForms, weights: Array | None = None) -> SufficientStats:
         """See `RareRows.reduce`."""
         mass = self._weights if weights is None else weights
@@ -97,10 +104,19 @@ class BatchedRows:
 
 
 def _batch_statistics(forms: QuadraticForms, batch: Batch, weights: Array) -> SufficientStats:
-    parts = [expected_joint(forms, batch, k) for k in range(forms.n_components)]
-    joint = np.stack([part[0] for part in parts], axis=1)
-    resp, log_density = normalised(joint)
-    shares = resp * weights[:, None]
+    parts = _expected(forms, batch)
+    resp, log_density = normalised(np.stack([part[0] for part in parts], axis=1))
+    found = _batch_moments(forms, batch, parts, resp * weights[:, None])
+    return replace(found, log_likelihood=float(weights @ log_density), total_weight=float(weights.sum()))
+
+
+def _expected(forms: QuadraticForms, batch: Batch) -> list[tuple[Array, Array, Array]]:
+    return [expected_joint(forms, batch, k) for k in range(forms.n_components)]
+
+
+def _batch_moments(
+    forms: QuadraticForms, batch: Batch, parts: list[tuple[Array, Array, Array]], shares: Array
+) -> SufficientStats:
     first = np.stack([shares[:, k] @ deviation for k, (_, deviation, _) in enumerate(parts)])
     second = np.stack(
         [
@@ -108,10 +124,8 @@ def _batch_statistics(forms: QuadraticForms, batch: Batch, weights: Array) -> Su
             for k, (_, deviation, factor) in enumerate(parts)
         ]
     )
-    total = float(weights.sum())
-    return SufficientStats(
-        shares.sum(axis=0), first, second, forms.center, float(weights @ log_density), total, forms.shape
-    )
+    count = shares.sum(axis=0)
+    return SufficientStats(count, first, second, forms.center, 0.0, float(count.sum()), forms.shape)
 
 
 class MissingValuesEngine:

@@ -4,27 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from mixtura.em import remaining_gain
+from mixtura.engine import BatchedRows
 from mixtura.estep import moments_of, statistics_of_partition
+from mixtura.estimators.incomplete import filled, has_missing
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
-from mixtura.quadratic import log_joint
+from mixtura.quadratic import QuadraticForms, log_joint
 from mixtura.shape import Array
+from mixtura.suffstats import SufficientStats
 
 __all__ = ["Family", "LabelledRows", "climb", "family_of_classes", "log_likelihood"]
+
+#: A step that gains no more than this, relative, stands still: labelled complete rows have nothing to gain.
+STILL = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """Rows (N, D) in the coordinates of the fit, weights (N,), and the class (N,) of each: -1 where unlabelled."""
+    """Rows (N, D) in the coordinates of the fit, weights (N,), and the class (N,) of each: -1 where unlabelled.
+
+    NaN in the rows stands for a missing value.
+    """
 
     rows: Array
     weights: Array
     codes: NDArray[np.intp]
+
+    @cached_property
+    def _incomplete(self) -> BatchedRows | None:
+        return BatchedRows(self.rows, None) if has_missing(self.rows) else None
+
+    def joint(self, forms: QuadraticForms) -> Array:
+        """Joint log densities (N, K) of what was observed."""
+        return log_joint(forms, self.rows) if self._incomplete is None else self._incomplete.joint(forms.dense())
+
+    def moments(self, mixture: Mixture, shares: Array) -> SufficientStats:
+        """Moments under weighted responsibilities (N, K); expected ones under the mixture where values are missing."""
+        shape = mixture.shape
+        if self._incomplete is None:
+            return moments_of(self.rows, shares, mixture.means, shape, 0.0, float(shares.sum()))
+        dense = self._incomplete.moments(mixture.forms.dense(), shares)
+        return replace(dense, second=shape.compress(dense.second), shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +76,15 @@ def family_of_classes(data: LabelledRows, n_classes: int, mstep: MStep) -> Famil
     """One component a class, all of one covariance model: eigenvalue decomposition discriminant analysis.
 
     The maximum likelihood estimate of labelled rows is one M-step from the statistics of the classes (Bensmail and
-    Celeux 1996).
+    Celeux 1996); where values are missing, it is where EM starts.
     """
     known = data.codes >= 0
-    indicator = (data.codes[known, None] == np.arange(n_classes)) * data.weights[known, None]
-    update = mstep(statistics_of_partition(data.rows[known], indicator, mstep.model.shape))
+    rows, codes = data.rows[known], data.codes[known]
+    if has_missing(rows):
+        for code in range(n_classes):
+            rows[codes == code] = filled(rows[codes == code])
+    indicator = (codes[:, None] == np.arange(n_classes)) * data.weights[known, None]
+    update = mstep(statistics_of_partition(rows, indicator, mstep.model.shape))
     return Family(update.mixture, np.arange(n_classes), mstep, bool(update.collapsed.any()))
 
 
@@ -65,17 +96,20 @@ def climb(
     An E-step is a sum over rows, whose responsibilities are restricted to the
     components of their class where that is known (McLachlan and Peel 2000,
     section 2.19; Fraley and Raftery 2002, section 5). The families' own
-    statistics are parts of that sum, and each has its own M-step.
+    statistics are parts of that sum, and each has its own M-step. It stops on
+    the log likelihood that is left to gain, as `mixtura.em` does.
     """
     current = [_with_priors(family, priors) for family in families]
-    resp, last = _expectation(current, data)
+    resp, value = _expectation(current, data)
     total = float(data.weights.sum())
+    history = [value / total]
     for iteration in range(1, max_iter + 1):
         current = _maximisation(current, data, resp, priors)
         resp, value = _expectation(current, data)
-        if value - last <= tol * total:
+        history.append(value / total)
+        still = history[-1] - history[-2] <= STILL * (1.0 + abs(history[-1]))
+        if tol > 0 and (still or remaining_gain(history) < tol):
             return current, iteration, True
-        last = value
     return current, max_iter, False
 
 
@@ -96,7 +130,7 @@ def _with_priors(family: Family, priors: Array | None) -> Family:
 
 def _expectation(families: Sequence[Family], data: LabelledRows) -> tuple[Array, float]:
     """Responsibilities (N, K) over the components of all families, and the log likelihood."""
-    joint = np.concatenate([log_joint(family.mixture.forms, data.rows) for family in families], axis=1)
+    joint = np.concatenate([data.joint(family.mixture.forms) for family in families], axis=1)
     owner = np.concatenate([family.owner for family in families])
     foreign = (data.codes[:, None] >= 0) & (data.codes[:, None] != owner)
     joint[foreign] = -np.inf
@@ -111,7 +145,7 @@ def _maximisation(
     for family in families:
         own = resp[:, start : start + family.owner.size] * data.weights[:, None]
         start += family.owner.size
-        statistics = moments_of(data.rows, own, family.mixture.means, family.mixture.shape, 0.0, float(own.sum()))
+        statistics = data.moments(family.mixture, own)
         update = family.mstep(statistics, family.mixture)
         mixture = replace(update.mixture, weights=statistics.count / total)
         one = replace(family, mixture=mixture, collapsed=bool(update.collapsed.any()))

@@ -18,6 +18,7 @@ from mixtura.estimators.base import (
     ClassifierMixin,
     CollapsedComponentWarning,
     ConvergenceWarning,
+    MissingAllowedMixin,
     check_is_fitted,
     check_rows,
     check_targets,
@@ -28,6 +29,7 @@ from mixtura.estimators.class_mixtures import Family, LabelledRows, climb, famil
 from mixtura.estimators.fitting import standardize
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
+from mixtura.estimators.incomplete import has_missing, observed_log_density, warn_of_empty_rows
 from mixtura.estimators.parameters import check_parameters
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
@@ -42,7 +44,7 @@ __all__ = ["GaussianMixtureClassifier"]
 AUTO_COMPONENTS = tuple(range(1, 6))
 
 
-class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEstimator):
+class GaussianMixtureClassifier(PlotMixin, ReportMixin, MissingAllowedMixin, ClassifierMixin, BaseEstimator):
     """Classes as Gaussian mixtures: discriminant analysis by Bayes' rule.
 
     With one component for every class, all classes share one covariance model
@@ -147,8 +149,8 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
         ValueError
             For rows, classes, weights or parameters that cannot be fitted.
         """
-        rows = check_rows(self, X, reset=True, min_rows=2)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
+        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
         target = check_targets(y, rows.shape[0])
         given = check_weights(sample_weight, rows.shape[0])
         weights = np.ones(rows.shape[0]) if given is None else given
@@ -156,6 +158,9 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
         self.classes_, codes = _classes_and_codes(target)
         priors, numbers = self._check()
         data = LabelledRows(rows.astype(np.float64), weights, codes)
+        if has_missing(rows):
+            warn_of_empty_rows(rows, stacklevel=2)
+            self._check_observed(data)
         if numbers is not None and set(numbers) == {1}:
             self._fit_shared(data, priors)
         else:
@@ -166,6 +171,15 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
         """Priors of the classes and their numbers of components; raises for any parameter that is not allowed."""
         check_parameters(self._template(1, "full" if self._automatic else self.covariance_type))
         return self._checked_priors(), self._checked_numbers()
+
+    def _check_observed(self, data: LabelledRows) -> None:
+        """Raise where nothing was observed of a feature in a class: nothing tells where the class lies in it."""
+        for code, label in enumerate(self.classes_.tolist()):
+            unseen = np.flatnonzero(np.isnan(data.rows[data.codes == code]).all(axis=0))
+            if unseen.size:
+                names = getattr(self, "feature_names_in_", None)
+                name = f" ({names[unseen[0]]!r})" if names is not None else ""
+                raise ValueError(f"feature {unseen[0]}{name} has no observed value in class {label!r}; drop either")
 
     @property
     def _automatic(self) -> bool:
@@ -210,7 +224,8 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
     def _coordinates(self, data: LabelledRows, unit_free: bool) -> Standardization:
         model = covariance_model("VVV" if unit_free else "VII")
         names = getattr(self, "feature_names_in_", None)
-        return standardize(ArraySource(data.rows, data.weights), model, self.engine, names, self.n_threads)
+        source = ArraySource(data.rows, data.weights, has_missing(data.rows))
+        return standardize(source, model, self.engine, names, self.n_threads)
 
     def _fit_shared(self, data: LabelledRows, priors: Array | None) -> None:
         """One component a class; of several covariance models, the one of lowest BIC that is sound."""
@@ -232,7 +247,7 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
         start = family_of_classes(inner, self.classes_.size, MStep(name, float(self.reg_covar)))
         fit = climb([start], inner, priors, float(self.tol), int(self.max_iter))
         mixture, total = fit[0][0].mixture, float(inner.weights.sum())
-        value = log_likelihood(fit[0], inner) - total * ground.log_jacobian
+        value = log_likelihood(fit[0], inner) - _log_jacobian(inner, ground)
         bic = -2.0 * value + mixture.n_parameters * float(np.log(total))
         return fit[0][0].collapsed, bic, name, fit
 
@@ -244,7 +259,7 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
         inner = LabelledRows(ground.rows(data.rows), data.weights, data.codes)
         fits = []
         for code, label in enumerate(self.classes_.tolist()):
-            mine = data.codes == code
+            mine = (data.codes == code) & ~np.isnan(data.rows).all(axis=1)
             number = None if numbers is None else numbers[code]
             fits.append(self._fit_class(inner.rows[mine], inner.weights[mine], number, label))
         families = []
@@ -257,7 +272,7 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
 
     def _fit_class(self, rows: Array, weights: Array, number: int | None, label: Any) -> GaussianMixture:
         """The mixture of one class, in the coordinates of its rows; no more components than it has distinct rows."""
-        distinct = np.unique(rows, axis=0).shape[0]
+        distinct = np.unique(np.nan_to_num(rows), axis=0).shape[0]
         if number is not None and number > distinct:
             warnings.warn(
                 f"class {label!r} has {distinct} distinct rows, and so many components instead of {number}",
@@ -297,7 +312,7 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
         self.priors_: Array = np.sum(shares, axis=0, dtype=np.float64)
         total = float(data.weights.sum())
         inner = LabelledRows(ground.rows(data.rows), data.weights, data.codes)
-        self.log_likelihood_ = log_likelihood(families, inner) - total * ground.log_jacobian
+        self.log_likelihood_ = log_likelihood(families, inner) - _log_jacobian(inner, ground)
         # a family counts its components' weights less one; the families' own shares come to that, less one
         n_parameters = sum(family.mixture.n_parameters for family in families) + len(families) - 1
         self.n_parameters_ = n_parameters - (0 if priors is None else self.classes_.size - 1)
@@ -315,9 +330,13 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
     def _log_joint(self, X: Any) -> Array:
         """log p(row, class): (N, C)."""
         check_is_fitted(self, "mixtures_")
-        rows = check_rows(self, X, reset=False)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
-        columns = [mixture.logpdf(rows) for mixture in self.mixtures_]
+        rows = check_rows(self, X, reset=False, missing_allowed=True)
+        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
+        if not has_missing(rows):
+            columns = [mixture.logpdf(rows) for mixture in self.mixtures_]
+        else:
+            warn_of_empty_rows(rows, stacklevel=3)
+            columns = [observed_log_density(one, rows, self.engine, self.n_threads) for one in self.mixtures_]
         return np.stack(columns, axis=1) + np.log(self.priors_)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -337,6 +356,11 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, ClassifierMixin, BaseEst
     def score_samples(self, X: Any) -> Array:
         """Log density of each row, whatever its class: (N,)."""
         return np.asarray(logsumexp(self._log_joint(X), axis=1))
+
+
+def _log_jacobian(data: LabelledRows, ground: Standardization) -> float:
+    """By how much the log likelihood differs between the data's units and those of the fit."""
+    return float(data.weights @ (~np.isnan(data.rows) @ np.log(ground.scale)))
 
 
 def _classes_and_codes(target: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -17,13 +17,14 @@ from mixtura.estimators.base import (
     BaseEstimator,
     ConvergenceWarning,
     DensityMixin,
+    MissingAllowedMixin,
     check_is_fitted,
     check_random_state,
     check_rows,
     check_weights,
-    raise_if_not_finite,
 )
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
 from mixtura.estimators.parameters import check_parameters
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
@@ -36,7 +37,7 @@ __all__ = ["CRITERIA", "GaussianMixtureIC"]
 CRITERIA = ("bic", "icl", "aic", "cv")
 
 
-class GaussianMixtureIC(PlotMixin, ReportMixin, DensityMixin, BaseEstimator):
+class GaussianMixtureIC(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, BaseEstimator):
     """Gaussian mixture whose number of components and covariance model are chosen from the data.
 
     Every covariance model is fitted with every number of components. The fits
@@ -162,12 +163,14 @@ class GaussianMixtureIC(PlotMixin, ReportMixin, DensityMixin, BaseEstimator):
             `results_` then says why for each.
         """
         numbers = self._checked_numbers()
-        rows = check_rows(self, X, reset=True, min_rows=2)
+        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
         names = self._checked_models(rows.shape[1])
         weights = check_weights(sample_weight, rows.shape[0])
         if weights is not None:
             rows, weights = rows[weights > 0], weights[weights > 0]
         self._check_sizes(rows.shape[0])
+        if has_missing(rows):
+            warn_of_empty_rows(rows, stacklevel=2)
         rng = check_random_state(self.random_state)
         cells = [(name, number) for name in names for number in numbers]
         candidates = fit_cells(self, rows, weights, cells, rng, self._progress())
@@ -267,31 +270,25 @@ class GaussianMixtureIC(PlotMixin, ReportMixin, DensityMixin, BaseEstimator):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
-    def _best_for(self, X: Any) -> GaussianMixture:
-        """The best estimator, after a check that no value of the rows is missing: a choice is made on complete rows."""
-        best = self._best()
-        raise_if_not_finite(check_rows(self, X, reset=False), getattr(self, "feature_names_in_", None))
-        return best
-
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fit, and return the label (N,) of each row under the best model."""
         return self.fit(X, y, sample_weight=sample_weight).predict(X)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Most probable component of each row: (N,)."""
-        return self._best_for(X).predict(X)
+        return self._best().predict(X)
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probability of each component for each row: (N, K)."""
-        return self._best_for(X).predict_proba(X)
+        return self._best().predict_proba(X)
 
     def score_samples(self, X: Any) -> Array:
         """Log density of each row: (N,)."""
-        return self._best_for(X).score_samples(X)
+        return self._best().score_samples(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log density, weighted if weights are given."""
-        return self._best_for(X).score(X, y, sample_weight)
+        return self._best().score(X, y, sample_weight)
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Draw rows (n, D) and the component (n,) of each, grouped by component."""
@@ -299,11 +296,11 @@ class GaussianMixtureIC(PlotMixin, ReportMixin, DensityMixin, BaseEstimator):
 
     def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion of the best model on rows: lower is better."""
-        return self._best_for(X).bic(X, sample_weight)
+        return self._best().bic(X, sample_weight)
 
     def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion of the best model on rows: lower is better."""
-        return self._best_for(X).aic(X, sample_weight)
+        return self._best().aic(X, sample_weight)
 
     def summary(self) -> str:
         """The best model as text."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.engine import Engine, MissingValuesEngine
+from mixtura.engine import Engine, MissingValuesEngine, RowOutput, create_engine
 from mixtura.estimators.base import raise_if_not_finite
+from mixtura.mixture import Mixture
 from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
@@ -19,6 +20,7 @@ __all__ = [
     "filled",
     "has_missing",
     "mean_log_jacobian",
+    "observed_log_density",
     "observed_moments",
     "warn_of_empty_rows",
 ]
@@ -77,6 +79,14 @@ def filled(rows: Array) -> Array:
         donors = np.sort(rows[~missing, column]) if not missing.all() else np.zeros(1)
         whole[missing, column] = donors[rng.randint(0, donors.size, int(missing.sum()))]
     return whole
+
+
+def observed_log_density(mixture: Mixture, rows: NDArray[Any], engine: str, n_threads: int | None) -> Array:
+    """Log density (N,) of what was observed of rows; 0 where that is nothing."""
+    to = Standardization.of_mixture(mixture)
+    over = create_engine(engine, ArraySource(rows, incomplete=True), to, n_threads)
+    assert isinstance(over, MissingValuesEngine)
+    return np.asarray(over.map_rows(to.forward(mixture).forms, RowOutput.LOG_DENSITY) - over.log_jacobian)
 
 
 def mean_log_jacobian(engine: Engine, standardization: Standardization, source: ArraySource) -> float:

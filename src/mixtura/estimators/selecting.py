@@ -18,6 +18,7 @@ from mixtura.engine import RowOutput, create_engine
 from mixtura.estep import statistics_of_partition
 from mixtura.estimators.base import ConstantFeatureWarning, in_parallel
 from mixtura.estimators.fitting import prior_of, standardize
+from mixtura.estimators.incomplete import filled, has_missing, mean_log_jacobian
 from mixtura.estimators.noise import NoiseStart, noise_start
 from mixtura.initialization import initializer
 from mixtura.initialization.given import responsibilities_from
@@ -99,7 +100,7 @@ def fit_cells(
     progress: Progress | None = None,
 ) -> list[Candidate]:
     """Fit each (covariance type, number of components) to (N, D) rows with positive weights (N,) or None."""
-    source = ArraySource(rows, weights)
+    source = ArraySource(rows, weights, has_missing(rows))
     work = _Work(estimator, source, {key: _ground(estimator, source, key) for key in (True, False)})
     planned = [Cell(work.mstep(name, number), number, work.refusal(number)) for name, number in cells]
     sampled = work.subsample(rng)
@@ -140,14 +141,15 @@ def _held_out(
     kept = None if weights is None else weights[~held]
     fitted = fit_cells(estimator, rows[~held], kept, cells, np.random.RandomState(seed))
     share = np.ones(int(held.sum())) if weights is None else weights[held]
-    source = ArraySource(np.ascontiguousarray(rows[held]))
+    apart = np.ascontiguousarray(rows[held])
+    source = ArraySource(apart, incomplete=has_missing(apart))
     scores = np.full(len(cells), np.nan)
     for place, candidate in enumerate(fitted):
         if candidate.mixture is not None:
             to = Standardization.of_mixture(candidate.mixture)
             engine = create_engine(estimator.engine, source, to, estimator.n_threads)
             density = engine.map_rows(to.forward(candidate.mixture).forms, RowOutput.LOG_DENSITY)
-            scores[place] = -2.0 * float(share @ (density - to.log_jacobian))
+            scores[place] = -2.0 * float(share @ (density - getattr(engine, "log_jacobian", to.log_jacobian)))
     return scores
 
 
@@ -214,7 +216,7 @@ class _Work:
 
     def refusal(self, number: int) -> str:
         """Why a number of components cannot be tried; empty where it can."""
-        rows = self.source.rows
+        rows = np.nan_to_num(self.source.rows) if self.source.incomplete else self.source.rows
         if number > rows.shape[0]:
             return f"{rows.shape[0]} rows cannot hold {number} components"
         # what is few enough to matter is few enough to sort
@@ -257,7 +259,7 @@ class _Work:
         rows = self.source.rows
         shares = responsibilities_from(given(rows, number, rng), rows.shape[0], number)
         home = self.coordinates[True].standardization
-        return self._start(search.Sample(home.rows(rows), self._mass), shares)
+        return self._start(search.Sample(filled(home.rows(rows)), self._mass), shares)
 
     def _sample(self, rng: np.random.RandomState) -> search.Sample:
         """Distinct rows from which starts are made."""
@@ -267,7 +269,7 @@ class _Work:
         if n_rows > 2 * search.START_ROWS:
             chosen = np.unique(rng.randint(0, n_rows, search.START_ROWS))
             rows, weights = rows[chosen], None if weights is None else weights[chosen]
-        return search.canonical_sample(self.coordinates[True].standardization.rows(rows), weights)
+        return search.canonical_sample(filled(self.coordinates[True].standardization.rows(rows)), weights)
 
     @property
     def _mass(self) -> Array:
@@ -288,7 +290,7 @@ class _Work:
         if best is None or not cell.sound or best.statistics is None:
             return Candidate(name, number, size, total, reason=cell.reason or self._collapse(cell))
         here = self.coordinates[cell.mstep.model.unit_free]
-        shift = here.standardization.log_jacobian
+        shift = mean_log_jacobian(here.engine, here.standardization, self.source)
         chances = here.engine.map_rows(best.mixture.forms, RowOutput.RESPONSIBILITIES).max(axis=1)
         return Candidate(
             name,
