@@ -150,10 +150,20 @@ def test_data_of_the_page_are_the_models(rng: np.random.Generator, tmp_path: Pat
     X = blobs(rng, 300, 2)
     model = GaussianMixture(3, random_state=0).fit(X)
     data = report_of(model, X, tmp_path).data
-    assert np.allclose(data["means"], model.means_, rtol=1e-4)
+    assert np.allclose(data["means"], model.means_, atol=np.ptp(X) * 1e-4)
     assert np.allclose(data["covariances"], model.covariances_, rtol=1e-3, atol=1e-4)
     assert data["points"]["label"] == model.predict(X).tolist()
     assert np.allclose(np.transpose(data["points"]["values"]), X, atol=np.ptp(X, axis=0).max() * 1e-4)
+
+
+def test_large_values_that_differ_little_keep_their_digits(rng: np.random.Generator, tmp_path: Path) -> None:
+    X = blobs(rng, 300, 2) * 1e-3 + 1.7e9
+    model = GaussianMixture(3, random_state=0).fit(X)
+    page = report_of(model, X, tmp_path)
+    assert np.allclose(page.data["means"], model.means_, rtol=0, atol=np.ptp(X) * 1e-4)
+    last = page.data["iterations"]["frames"][-1]["means"]
+    assert np.allclose(last, model.means_, rtol=0, atol=np.ptp(X) * 1e-2)
+    assert len(re.findall("1[67][09]{5}\\d{3}\\.\\d{5,6} \N{PLUS-MINUS SIGN} 0\\.00", page.text)) == 6
 
 
 def test_the_same_model_and_rows_give_the_same_file(rng: np.random.Generator, tmp_path: Path) -> None:
@@ -196,8 +206,10 @@ def test_warnings_are_there_when_there_is_cause(rng: np.random.Generator) -> Non
     assert "Missing values" in titles_of(GaussianMixture(1).fit(gaps), gaps)
     assert "These are not the rows of the fit" in titles_of(GaussianMixture(1).fit(X), X + 1)
     few = np.concatenate([X * 0.1, [[30.0, 30.0], [31.0, 30.5]]])
-    lone = GaussianMixture(2, means_init=[[0, 0], [30, 30]], covariance_type="tied").fit(few)
+    lone = GaussianMixture(2, means_init=[[0, 0], [30, 30]], prior="default").fit(few)
     assert "Very small components" in titles_of(lone, few)
+    below = Mixture.from_parameters([0.9, 0.1], [[0.0, 0.0], [0.0, 0.1]], [1.0, 1.0], "spherical")
+    assert "Components that are nowhere the best" in titles_of(below, X)
 
 
 def test_a_doubtful_optimum_is_said(rng: np.random.Generator) -> None:

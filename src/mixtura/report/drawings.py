@@ -46,7 +46,7 @@ def drawings(
             "certainty": _rounded(survey.certainty[survey.drawn]),
             "all": len(subject.rows),
         },
-        "means": [_rounded(one) for one in means],
+        "means": _by_row(means, np.diff(survey.limits)[:, 0]),
         "covariances": [[_rounded(line) for line in one] for one in covariances],
         "weights": _rounded(subject.mixture.weights),
         "bars": [[_rounded(one) for one in column] for column in survey.bars],
@@ -61,15 +61,24 @@ def _rounded(values: NDArray[Any]) -> list[float | None]:
     return [None if not math.isfinite(value) else float(f"{value:.5g}") for value in values.tolist()]
 
 
+def _by_row(values: Array, spreads: Array) -> list[list[float | None]]:
+    """Rows of (n, C) values, each column to the digits that its spread (C,) has."""
+    columns = [_to_spread(column, spread) for column, spread in zip(values.T, spreads, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _to_spread(values: Array, spread: float) -> list[float | None]:
+    places = DIGITS - math.floor(math.log10(spread)) if spread > 0 else 6
+    rounded = np.round(values, max(places, -300)) if places < 300 else values
+    return [None if not math.isfinite(value) else value for value in rounded.tolist()]
+
+
 def _by_column(values: Array) -> list[list[float | None]]:
     """Columns of (n, C) values, each to the digits that its range has."""
     columns = []
     for column in values.T:
         known = column[np.isfinite(column)]
-        spread = float(np.ptp(known)) if known.size else 0.0
-        places = DIGITS - math.floor(math.log10(spread)) if spread > 0 else 6
-        rounded = np.round(column, min(max(places, -300), 300)) if places < 300 else column
-        columns.append([None if not math.isfinite(value) else value for value in rounded.tolist()])
+        columns.append(_to_spread(column, float(np.ptp(known)) if known.size else 0.0))
     return columns
 
 
@@ -77,10 +86,10 @@ def _columns(subject: Subject, survey: Survey, columns: list[Column]) -> list[di
     return [
         {
             "name": column.name,
-            "low": float(f"{low:.8g}"),
-            "high": float(f"{high:.8g}"),
+            "low": float(low),
+            "high": float(high),
             "feature": column.feature,
-            "center": None if column.feature < 0 else float(f"{survey.mean[column.feature]:.8g}"),
+            "center": None if column.feature < 0 else float(survey.mean[column.feature]),
             "spread": None if column.feature < 0 else float(f"{np.sqrt(survey.variance[column.feature]):.5g}"),
             "beyond": _beyond(subject, survey, place),
         }
@@ -104,7 +113,8 @@ def _first_pair(subject: Subject, columns: list[Column]) -> list[int]:
 def _certainty(subject: Subject, survey: Survey, columns: list[Column]) -> dict[str, Any]:
     """The uncertainty explorer: exact counts of all rows, and the least certain ones."""
     rows = subject.rows[survey.listed]
-    features = [shown for shown in columns if shown.feature >= 0][:LISTED_FEATURES]
+    features = [place for place, column in enumerate(columns) if column.feature >= 0][:LISTED_FEATURES]
+    spreads = np.diff(survey.limits)[features, 0]
     positions = subject.positions[survey.listed]
     least = 1 / len(survey.counts)
     return {
@@ -120,8 +130,8 @@ def _certainty(subject: Subject, survey: Survey, columns: list[Column]) -> dict[
             "label": survey.labels[survey.listed].tolist(),
             "rival": survey.rivals[survey.listed].tolist(),
             "certainty": _rounded(survey.certainty[survey.listed]),
-            "titles": [column.name for column in features],
-            "values": [_rounded(row[[column.feature for column in features]].astype(np.float64)) for row in rows],
+            "columns": features,
+            "values": _by_row(rows[:, [columns[place].feature for place in features]].astype(np.float64), spreads),
         },
     }
 
@@ -135,9 +145,11 @@ def _iterations(
     directions = [column for column in columns if column.feature < 0]
     pair = [columns[place] for place in dict.fromkeys(_first_pair(subject, columns))]
     plane = directions if len(directions) == 2 else pair
+    values = values_along(plane, found.rows, survey.mean)
+    spreads = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
     return {
         "names": [column.name for column in plane],
-        "values": _by_column(values_along(plane, found.rows, survey.mean)),
+        "values": _by_column(values),
         "converged": found.converged,
         "rows": found.n_rows,
         "whole": found.whole,
@@ -146,7 +158,7 @@ def _iterations(
         "frames": [
             {
                 "iteration": frame.iteration,
-                **_moments(plane, frame.mixture, survey.mean),
+                **_moments(plane, frame.mixture, survey.mean, spreads),
                 "label": frame.labels.tolist(),
                 "certainty": (10 * frame.certainty).astype(int).tolist(),
                 "level": float(f"{frame.log_likelihood:.8g}"),
@@ -156,11 +168,11 @@ def _iterations(
     }
 
 
-def _moments(plane: list[Column], mixture: Mixture, center: Array) -> dict[str, Any]:
+def _moments(plane: list[Column], mixture: Mixture, center: Array, spreads: Array) -> dict[str, Any]:
     means, covariances = moments_along(plane, mixture, center)
     return {
         "weights": _rounded(mixture.weights),
-        "means": [_rounded(one) for one in means],
+        "means": _by_row(means, spreads),
         "covariances": [[_rounded(line) for line in one] for one in covariances],
     }
 

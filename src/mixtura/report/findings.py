@@ -14,7 +14,7 @@ from mixtura.report.iterations import Iterations
 from mixtura.report.subject import Subject
 from mixtura.report.survey import Survey
 from mixtura.report.words import count, figure, listed, number, percent, several
-from mixtura.shape import Array
+from mixtura.shape import FULL, Array
 
 __all__ = ["CAUTION", "NOTE", "PROBLEM", "Finding", "collapsed_components", "findings"]
 
@@ -87,15 +87,23 @@ def _of_collapse(subject: Subject, survey: Survey) -> Iterator[Finding]:
             "direction, and was held at the smallest width that is allowed. Its density means nothing. Use fewer "
             "components, a simpler covariance model or a prior, or drop constant and collinear features.",
         )
-    n_features = subject.mixture.n_features
     counts = survey.counts[: subject.mixture.n_components]
-    small = np.setdiff1d(np.flatnonzero(counts <= n_features), collapsed)
+    least = subject.mixture.n_features if subject.mixture.shape is FULL else 1
+    small = np.setdiff1d(np.flatnonzero((counts > 0) & (counts <= least)), collapsed)
     if small.size:
+        told = [f"{k} ({several(int(counts[k]), 'row')})" for k in small]
         yield Finding(
             CAUTION,
             "Very small components",
-            f"Component {listed([str(k) for k in small])} has no more rows than there are features "
-            f"({listed([str(counts[k]) for k in small])}): too few to know its shape.",
+            f"Too few rows to know a shape: component {listed(told)}.",
+        )
+    hidden = np.setdiff1d(np.flatnonzero(counts == 0), collapsed)
+    if hidden.size:
+        yield Finding(
+            CAUTION,
+            "Components that are nowhere the best",
+            f"For no row is component {listed([str(k) for k in hidden])} the most probable: it lies under others, and "
+            "is no group that could be seen.",
         )
 
 
@@ -198,7 +206,7 @@ def _of_data(subject: Subject, survey: Survey) -> Iterator[Finding]:
     if survey.missing.any():
         worst = np.argsort(-survey.missing, kind="stable")
         told = [f"{subject.titles[j]} ({percent(survey.missing[j] / len(subject.rows))})" for j in worst[:5]]
-        known = f"Missing in most rows: {listed(told)}. " if len(subject.names) > 1 else ""
+        known = f"Most often: {listed(told)}. " if len(subject.names) > 1 else ""
         empty = f"{several(survey.empty, 'row').capitalize()} without any value. " if survey.empty else ""
         yield Finding(
             NOTE,

@@ -66,8 +66,9 @@ def table(caption: str, titles: Sequence[str | Markup], rows: Iterable[Sequence[
         tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
         for row in rows
     ]
-    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body))
-    return tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
+    whole = tag("table", tag("thead", head), tag("tbody", body))
+    box = tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
+    return together(tag("p", caption, class_="caption"), box)  # a caption inside would scroll away
 
 
 def json_script(identifier: str, value: Any) -> Markup:

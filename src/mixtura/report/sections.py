@@ -11,7 +11,7 @@ from mixtura.report.provenance import facts_of
 from mixtura.report.subject import Subject
 from mixtura.report.summary import component_name, sentences, told_apart_by
 from mixtura.report.survey import Survey
-from mixtura.report.words import figure, number, percent, several
+from mixtura.report.words import figure, measured, number, percent, several
 
 __all__ = ["choice_section", "profile_section", "provenance_section", "summary_section", "warnings_section"]
 
@@ -37,7 +37,8 @@ def warnings_section(subject: Subject, survey: Survey, iterations: Iterations | 
     """The findings, the gravest first."""
     found = findings(subject, survey, iterations)
     if not found:
-        return tag("p", "Nothing that was looked for was found: the fit converged, no component collapsed or overlaps.")
+        fit = "the fit converged, " if subject.fit is not None else ""
+        return tag("p", f"Nothing that was looked for was found: {fit}no component collapsed, none overlaps another.")
     items = [
         tag(
             "li",
@@ -80,7 +81,8 @@ def _moments(subject: Subject) -> Markup:
     deviations = np.sqrt(np.einsum("kii->ki", mixture.dense_covariances))
     rows = [["weight", *[figure(mixture.weights[k]) for k in shown]]]
     for j, title in enumerate(subject.titles):
-        cells = [f"{figure(mixture.means[k, j])} {PLUS_MINUS} {deviations[k, j]:.3g}" for k in shown]
+        pairs = [(mixture.means[k, j], deviations[k, j]) for k in shown]
+        cells = [f"{measured(mean, deviation)} {PLUS_MINUS} {deviation:.3g}" for mean, deviation in pairs]
         rows.append([_name(title), *cells])
     left = mixture.n_components - len(shown)
     caption = "Mean and standard deviation of each feature in each component"

@@ -47,7 +47,7 @@ def sentences(subject: Subject, survey: Survey) -> list[str]:
     if subject.has_noise:
         share = float(survey.mass[-1] / survey.mass.sum())
         told.append(f"{percent(share).capitalize()} of the rows are noise and belong to no group.")
-    told.append(f"It has {covariance_words(mixture.model.name)} ({mixture.model.name}).")
+    told.append(_of_covariances(subject))
     told += _of_choice(subject)
     threshold = getattr(subject.model, "threshold_", None)
     if threshold is not None:
@@ -56,6 +56,15 @@ def sentences(subject: Subject, survey: Survey) -> list[str]:
             "this report is about the mixture behind it."
         )
     return told
+
+
+def _of_covariances(subject: Subject) -> str:
+    mixture = subject.mixture
+    name = mixture.model.name
+    if mixture.n_components == 1:
+        return f"The covariance model is {name}."
+    # with one feature, there is nothing but width
+    return f"It has {covariance_words(name if mixture.n_features > 1 else name[:1])} ({name})."
 
 
 def _of_choice(subject: Subject) -> list[str]:

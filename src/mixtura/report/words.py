@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["count", "covariance_words", "figure", "listed", "number", "percent", "several"]
+__all__ = ["count", "covariance_words", "figure", "listed", "measured", "number", "percent", "several"]
 
 SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -36,6 +36,22 @@ def number(value: float) -> str:
 def figure(value: float) -> str:
     """A measured number with five digits."""
     return f"{value:.5g}" if math.isfinite(value) else "not known"
+
+
+def measured(value: float, spread: float) -> str:
+    """A number with the digits that matter where values differ by the spread.
+
+    Examples
+    --------
+    >>> measured(1700000000.12345, 0.01), measured(12.3456, 2.0), measured(5.0, 0.0)
+    ('1700000000.1235', '12.35', '5')
+    """
+    if not (spread > 0 and math.isfinite(spread) and math.isfinite(value)):
+        return figure(value)
+    places = 2 - math.floor(math.log10(spread))
+    if abs(value) < 1e-3 * spread * 10 or not 0 <= places <= 12 or abs(value) >= 1e12:
+        return figure(value)
+    return f"{value:.{places}f}"
 
 
 def several(value: float, noun: str, plural: str = "") -> str:
@@ -82,7 +98,7 @@ def listed(words: Sequence[str], most: int = 8) -> str:
 
 
 def covariance_words(name: str) -> str:
-    """What a covariance model's name says of its components.
+    """What a covariance model's name says of several components with more than one feature, or of one feature by E, V.
 
     Examples
     --------

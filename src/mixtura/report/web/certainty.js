@@ -88,7 +88,7 @@ function certaintyLine(width, strong, readout) {
   const { root, toX, toY } = axes(width, heightFor(width), { ...around(xs), name: nameOf(pair.x) }, { low: Math.min(...ys) - 2, high: 102, name: "best probability, %" });
   root.append(symbols(toX, toY, xs, ys, data.points.label, { strong }));
   pickable(root, placesOf(toX, toY, xs, ys), `Best probability over ${nameOf(pair.x)}.`, (place) => {
-    readout.textContent = `Row ${data.points.row[place]}: ${nameOf(pair.x)} ${figure(xs[place])}; ${data.groups[data.points.label[place]]}, with ${percent(data.points.certainty[place])} probability.`;
+    readout.textContent = `Row ${data.points.row[place]}: ${nameOf(pair.x)} ${measured(xs[place], pair.x)}; ${data.groups[data.points.label[place]]}, with ${percent(data.points.certainty[place])} probability.`;
   });
   return root;
 }
@@ -103,13 +103,15 @@ function listOfRows(threshold) {
     const found = rows.certainty.filter((value) => value < threshold()).length;
     const body = element("tbody", {});
     for (let i = 0; i < Math.min(found, most); i += 1) body.append(lineOf(rows, i));
-    const titles = ["row", ...(rows.name ? ["name"] : []), "best", "probability", "next", ...rows.titles];
+    const titles = ["row", ...(rows.name ? ["name"] : []), "best", "probability", "next", ...rows.columns.map(nameOf)];
     const head = element("tr", {}, ...titles.map((title) => element("th", { scope: "col" }, element("bdi", {}, short(title, 24)))));
-    const caption = element("caption", {}, found === 0 ? "No row is under this threshold." : captionOfRows(found, Math.min(found, most)));
+    const caption = element("p", { class: "caption" }, found === 0 ? "No row is under this threshold." : captionOfRows(found, Math.min(found, most)));
     more.hidden = found <= most;
-    node.replaceChildren(
+    node.replaceChildren(caption);
+    if (found === 0) return;
+    node.append(
       element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "The least certain rows" },
-        element("table", { id: "uncertain-rows" }, caption, element("thead", {}, head), body)), more);
+        element("table", { id: "uncertain-rows" }, element("thead", {}, head), body)), more);
   };
   more.addEventListener("click", () => {
     most = rows.row.length;
@@ -127,7 +129,7 @@ function captionOfRows(found, shown) {
 function lineOf(rows, i) {
   const cells = [
     ...(rows.name ? [element("bdi", {}, rows.name[i])] : []),
-    data.groups[rows.label[i]], percent(rows.certainty[i]), data.groups[rows.rival[i]], ...rows.values[i].map((value) => figure(value)),
+    data.groups[rows.label[i]], percent(rows.certainty[i]), data.groups[rows.rival[i]], ...rows.values[i].map((value, j) => measured(value, rows.columns[j])),
   ];
   return element("tr", {}, element("th", { scope: "row" }, String(rows.row[i])), ...cells.map((cell) => element("td", {}, cell)));
 }

@@ -74,6 +74,14 @@ function figure(value, digits = 5) {
   return String(Number(value.toPrecision(size >= 1e4 ? 9 : digits)));
 }
 
+// A value of a column, with the digits that matter over the column's range.
+function measured(value, column) {
+  if (value === null) return "missing";
+  const { low, high } = data.columns[column];
+  const places = 3 - Math.floor(Math.log10(high - low));
+  return places >= 0 && places <= 12 && Math.abs(value) < 1e15 ? String(Number(value.toFixed(places))) : figure(value);
+}
+
 function percent(share) {
   const value = 100 * share;
   if (share >= 1 || share <= 0) return `${Math.round(value)}\u00a0%`;
@@ -111,28 +119,43 @@ function axes(width, height, x, y) {
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
   const floor = frame.top + inner.height;
   const across = x.whole ? wholeTicks(x.low, x.high) : ticksOf(x.low, x.high, inner.width / 80);
+  const fromX = originOf(x);
   for (const value of across.ticks) {
     root.append(svg("path", { class: "grid", d: `M${toX(value)} ${frame.top}V${floor}` }));
-    root.append(svg("text", { class: "tick", x: toX(value), y: floor + 17, "text-anchor": "middle" }, tickText(value, across.step)));
+    root.append(svg("text", { class: "tick", x: toX(value), y: floor + 17, "text-anchor": "middle" }, tickText(value - fromX, across.step)));
   }
   if (y.name !== null) {
     const up = ticksOf(y.low, y.high, inner.height / 38);
+    const fromY = originOf(y);
     for (const value of up.ticks) {
       root.append(svg("path", { class: "grid", d: `M${frame.left} ${toY(value)}h${inner.width}` }));
-      root.append(svg("text", { class: "tick", x: frame.left - 6, y: toY(value) + 4, "text-anchor": "end" }, tickText(value, up.step)));
+      root.append(svg("text", { class: "tick", x: frame.left - 6, y: toY(value) + 4, "text-anchor": "end" }, tickText(value - fromY, up.step)));
     }
     const middle = frame.top + inner.height / 2;
-    root.append(svg("text", { x: 13, y: middle, transform: `rotate(-90 13 ${middle})`, "text-anchor": "middle" }, short(y.name, inner.height / 7.5)));
+    root.append(svg("text", { x: 13, y: middle, transform: `rotate(-90 13 ${middle})`, "text-anchor": "middle" }, axisName(y, fromY, inner.height)));
   }
   root.append(svg("path", { class: "axis", d: `M${frame.left} ${frame.top}V${floor}H${frame.left + inner.width}` }));
-  root.append(svg("text", { x: frame.left + inner.width / 2, y: height - 8, "text-anchor": "middle" }, short(x.name, inner.width / 7.5)));
+  root.append(svg("text", { x: frame.left + inner.width / 2, y: height - 8, "text-anchor": "middle" }, axisName(x, fromX, inner.width)));
   return { root, toX, toY, frame, inner };
 }
 
+// Where values are large and differ little, ticks are counted from a round number, which stands in the axis's name.
+function originOf({ low, high }) {
+  const range = high - low;
+  if (Math.max(Math.abs(low), Math.abs(high)) < 2000 * range) return 0;
+  const unit = 10 ** Math.ceil(Math.log10(range));
+  return Math.round((low + high) / 2 / unit) * unit;
+}
+
+function axisName({ name }, origin, room) {
+  const after = origin === 0 ? "" : ` ${origin > 0 ? "\u2212" : "+"} ${String(Number(Math.abs(origin).toPrecision(12)))}`;
+  return short(name, room / 7.5 - after.length) + after;
+}
+
 function wholeTicks(low, high) {
-  const step = Math.max(1, Math.ceil((high - low) / 12));
+  const step = Math.max(1, Math.ceil(ticksOf(low, high, 8).step));
   const ticks = [];
-  for (let value = Math.ceil(low); value <= high; value += step) ticks.push(value);
+  for (let value = Math.ceil(low / step) * step; value <= high; value += step) ticks.push(value);
   return { ticks, step };
 }
 

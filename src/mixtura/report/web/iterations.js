@@ -67,7 +67,8 @@ function drawStepOnLine(width, run, frame, labels, options, weights) {
   const ends = around(xs);
   const means = frame.means.map((mean) => mean[0]);
   const variances = frame.covariances.map((one) => one[0][0]);
-  const peak = Math.max(...weights.map((weight, k) => (variances[k] > 0 ? weight / Math.sqrt(2 * Math.PI * variances[k]) : 0)));
+  const sum = (x) => weights.reduce((all, weight, k) => all + (variances[k] > 0 ? weight * normal(x, means[k], variances[k]) : 0), 0);
+  const peak = Math.max(...means.map(sum), 1e-300);
   const { root, toX, toY, frame: edges, inner } = axes(width, heightFor(width), { ...ends, name: run.names[0] }, { low: -0.12 * peak, high: 1.15 * peak, name: "density" });
   const heights = xs.map((_, i) => -peak * (0.02 + 0.08 * ((i * 0.618) % 1))); // spread, so that equal values show
   const inside = clip(root, edges, inner);

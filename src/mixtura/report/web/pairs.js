@@ -62,7 +62,7 @@ function captionOf() {
 
 function describe(place) {
   const { row, values, label, certainty } = data.points;
-  return `Row ${row[place]}: ${nameOf(pair.x)} ${figure(values[pair.x][place])}, ${nameOf(pair.y)} ${figure(values[pair.y][place])}; ` +
+  return `Row ${row[place]}: ${nameOf(pair.x)} ${measured(values[pair.x][place], pair.x)}, ${nameOf(pair.y)} ${measured(values[pair.y][place], pair.y)}; ` +
     `${data.groups[label[place]]}, with ${percent(certainty[place])} probability.`;
 }
 
@@ -132,7 +132,7 @@ function histogram(width, column, readout) {
   pickable(root, places, `Histogram of ${name}.`, (i) => {
     const parts = bars.map((group, k) => [k, group[i]]).filter(([, value]) => value > 0);
     const told = parts.map(([k, value]) => `${data.groups[k]}: ${amount(value)}`).join(", ");
-    readout.textContent = `${name} ${figure(low + i * step)} to ${figure(low + (i + 1) * step)}: ${amount(Number(tops[i].toPrecision(6)))} rows` + (told ? ` (${told}).` : ".");
+    readout.textContent = `${name} ${measured(low + i * step, column)} to ${measured(low + (i + 1) * step, column)}: ${amount(Number(tops[i].toPrecision(6)))} rows` + (told ? ` (${told}).` : ".");
   });
   return root;
 }

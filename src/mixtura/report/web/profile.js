@@ -37,7 +37,7 @@ function profileOf(width, features, readout) {
   pickable(root, places, "Profile of the components.", (i) => {
     const { column, k } = marks[i];
     const deviation = Math.sqrt(data.covariances[k][column][column]);
-    readout.textContent = `${data.groups[k]}, ${nameOf(column)}: mean ${figure(data.means[k][column])}, standard deviation ${figure(deviation)}.`;
+    readout.textContent = `${data.groups[k]}, ${nameOf(column)}: mean ${measured(data.means[k][column], column)}, standard deviation ${figure(deviation)}.`;
   });
   return root;
 }
