@@ -184,6 +184,19 @@ def test_iterations_climb_to_the_fits_level(rng: np.random.Generator) -> None:
     assert run.frames[-1].mixture.means == pytest.approx(model.means_, abs=0.05)  # in the fit's own order
 
 
+def test_a_fits_own_trace_is_shown_where_there_is_one(rng: np.random.Generator, tmp_path: Path) -> None:
+    X = blobs(rng, 600, 2, apart=3.0)
+    model = GaussianMixture(3, trace=True, random_state=0).fit(X)
+    run = iterations_of(subject_of(model, X, None, None))
+    assert isinstance(run, Iterations) and run.origin == model.trace_.origin and run.converged
+    for frame in run.frames:
+        assert frame.mixture.means == pytest.approx(model.trace_.mixtures[frame.iteration].means)
+        shares = model.trace_.responsibilities(frame.iteration + 1, run.rows)
+        assert np.array_equal(frame.labels, shares.argmax(axis=1))
+    held = GaussianMixture(2, fixed={0: {"weight": 0.5}}, random_state=0).fit(X)
+    assert "held some parameters" in report_of(held, X, tmp_path).data["iterations"]["reason"]
+
+
 # Warnings
 
 

@@ -154,6 +154,7 @@ def _iterations(
         "rows": found.n_rows,
         "whole": found.whole,
         "sound": found.sound,
+        "origin": found.origin,
         "fitted": float(f"{found.fitted:.8g}"),
         "frames": [
             {

@@ -1,4 +1,4 @@
-"""The iterations of EM, for a slider: those of a short plain run that is made for the page."""
+"""The iterations of EM, for a slider: the fit's own where it kept a trace, else those of a short plain run."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from mixtura.search import canonical_sample, merit, seeded_starts
 from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
+from mixtura.trace import Trace
 
 __all__ = ["Frame", "Iterations", "iterations_of"]
 
@@ -70,6 +71,8 @@ class Iterations:
         Whether the run had all rows.
     sound : bool
         Whether no component degenerated.
+    origin : str
+        Where the fit's own iterations began; empty where the run was made for the page.
     """
 
     rows: Array
@@ -79,6 +82,7 @@ class Iterations:
     fitted: float
     whole: bool = False
     sound: bool = True
+    origin: str = ""
 
     @property
     def gain(self) -> float:
@@ -87,16 +91,44 @@ class Iterations:
 
 
 def iterations_of(subject: Subject) -> Iterations | str:
-    """A run of plain EM on some of the rows, from seeds as k-means++ draws them; or why there is none."""
-    mixture = subject.mixture
+    """The fit's trace, or a run of plain EM on some of the rows; or why there is neither."""
+    mixture, trace = subject.mixture, getattr(subject.fit, "trace_", None)
     if mixture.n_components == 1:
         return "With one component, EM has nothing to repeat: its first M-step is the answer."
+    if trace is not None:
+        return _of_trace(subject, trace)
+    if subject.option("fixed", None) is not None:
+        return "The fit held some parameters; fit with trace=True to see its iterations."
     if mixture.n_features > MOST_FEATURES or mixture.n_components > MOST_COMPONENTS:
         return (
             f"They are shown for up to {MOST_FEATURES} features and {MOST_COMPONENTS} components; "
             "a run for this page would take too long."
         )
-    source = _subsample(subject)
+    return _of_run(subject)
+
+
+def _of_trace(subject: Subject, trace: Trace) -> Iterations:
+    """The iterations of the fit."""
+    to = Standardization.of_mixture(subject.mixture)
+    rows = trace.rows[:: max(1, -(-len(trace.rows) // DRAWN_ROWS))]
+    engine = create_engine("numpy", ArraySource(rows, None, has_missing(rows)), to)
+    frames = [
+        _frame(engine, to, iteration, to.forward(trace.mixtures[iteration]), float(trace.log_likelihoods[iteration]))
+        for iteration in _kept(len(trace.mixtures))
+    ]
+    return Iterations(
+        rows,
+        round(subject.fit.n_observations_),
+        frames,
+        subject.fit.status_ is Status.CONVERGED,
+        subject.fit.lower_bound_,
+        origin=trace.origin,
+    )
+
+
+def _of_run(subject: Subject) -> Iterations | str:
+    """A run of plain EM on some of the rows, from seeds as k-means++ draws them."""
+    mixture, source = subject.mixture, _subsample(subject)
     to = Standardization.of_mixture(mixture)
     sample = canonical_sample(filled(to.rows(source.rows)), source.weights)
     if len(sample.rows) < mixture.n_components:
@@ -157,12 +189,10 @@ def _shown(
     drawn = source.take(slice(None, None, step))
     small = create_engine("numpy", drawn, to)
     shift = mean_log_jacobian(engine, to, source)
-    frames = []
-    for iteration in _kept(len(path)):
-        mixture = path[iteration].take(order)
-        shares = small.map_rows(mixture.forms, RowOutput.RESPONSIBILITIES)
-        level = end.history[iteration] - shift
-        frames.append(Frame(iteration, to.backward(mixture), shares.argmax(axis=1), shares.max(axis=1), level))
+    frames = [
+        _frame(small, to, iteration, path[iteration].take(order), end.history[iteration] - shift)
+        for iteration in _kept(len(path))
+    ]
     statistics = engine.reduce([fitted.forms])[0]
     objective = statistics.log_likelihood + end.mstep.penalty(fitted)
     return Iterations(
@@ -172,6 +202,12 @@ def _shown(
         end.status is Status.CONVERGED,
         objective / statistics.total_weight - shift,
     )
+
+
+def _frame(engine: Engine, to: Standardization, iteration: int, mixture: Mixture, level: float) -> Frame:
+    """A frame of a mixture in the engine's coordinates."""
+    shares = engine.map_rows(mixture.forms, RowOutput.RESPONSIBILITIES)
+    return Frame(iteration, to.backward(mixture), shares.argmax(axis=1), shares.max(axis=1), level)
 
 
 def _kept(n_iterations: int) -> list[int]:

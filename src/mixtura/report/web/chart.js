@@ -118,7 +118,7 @@ function axes(width, height, x, y) {
   const toY = (value) => frame.top + inner.height - ((value - y.low) / (y.high - y.low)) * inner.height;
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
   const floor = frame.top + inner.height;
-  const across = x.whole ? wholeTicks(x.low, x.high) : ticksOf(x.low, x.high, inner.width / 80);
+  const across = x.whole ? wholeTicks(x.low, x.high) : ticksOf(x.low, x.high, inner.width / 55);
   const fromX = originOf(x);
   for (const value of across.ticks) {
     root.append(svg("path", { class: "grid", d: `M${toX(value)} ${frame.top}V${floor}` }));

@@ -93,6 +93,8 @@ function described(root, text) {
 }
 
 function captionOfRun(run) {
+  const shown = "The surer a row, the stronger its colour; ellipses hold 90\u00a0% of a component.";
+  if (run.origin) return `These are the fit's own iterations, by plain EM from ${run.origin}. ${shown}`;
   const end = run.frames[run.frames.length - 1];
   const apart = end.level - run.fitted;
   const where = Math.abs(apart) < 1e-3
@@ -100,8 +102,7 @@ function captionOfRun(run) {
     : `It ended ${figure(Math.abs(apart), 3)} per row ${apart < 0 ? "below" : "above"} the fitted model (the dashed line): ` +
       (apart < 0 ? "a single run of EM may stop at a lesser optimum, or be slow." : aboveOf(run));
   return `These are not the iterations of the fit itself. They are those of a short, plain run of EM on ${amount(run.rows)} rows, made for this page from ` +
-    `seeds as k-means++ draws them; the fit searches from several starts, and may be accelerated. ${run.converged ? "The run converged." : "The run was stopped before it converged."} ${where} ` +
-    "The surer a row, the stronger its colour; ellipses hold 90\u00a0% of a component.";
+    `seeds as k-means++ draws them; the fit searches from several starts, and may be accelerated. ${run.converged ? "The run converged." : "The run was stopped before it converged."} ${where} ${shown}`;
 }
 
 function aboveOf(run) {
