@@ -17,6 +17,7 @@ from mixtura import (
     ConjugatePrior,
     GaussianMixture,
     GaussianMixtureClassifier,
+    GaussianMixtureImputer,
     GaussianMixtureOutlierDetector,
     Mixture,
     ModelFileError,
@@ -41,6 +42,7 @@ def models() -> list[Any]:
         GaussianMixture(2, random_state=3).fit(rows),
         GaussianMixtureClassifier(2, covariance_type="VVI", random_state=3).fit(rows, classes),
         GaussianMixtureOutlierDetector(2, covariance_type="EEE", prior=prior, random_state=3).fit(rows),
+        GaussianMixtureImputer(2, add_indicator=True, random_state=3).fit(np.where(rows > 6, np.nan, rows)),
     ]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.classifier import GaussianMixtureClassifier as GaussianMixtureClassifier
     from mixtura.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
     from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC as GaussianMixtureIC
+    from mixtura.estimators.imputer import GaussianMixtureImputer as GaussianMixtureImputer
     from mixtura.estimators.outlier_detector import GaussianMixtureOutlierDetector as GaussianMixtureOutlierDetector
     from mixtura.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
     from mixtura.merging import merge_components as merge_components
@@ -37,6 +38,7 @@ _HOMES = {
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureClassifier": "mixtura.estimators.classifier",
     "GaussianMixtureIC": "mixtura.estimators.gaussian_mixture_ic",
+    "GaussianMixtureImputer": "mixtura.estimators.imputer",
     "GaussianMixtureOutlierDetector": "mixtura.estimators.outlier_detector",
     "Mixture": "mixtura.mixture",
     "ModelFileError": "mixtura.persistence",
@@ -56,6 +58,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureClassifier",
     "GaussianMixtureIC",
+    "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
     "Mixture",
     "ModelFileError",

@@ -131,6 +131,50 @@ def _restore_detector(document: Mapping[str, Any]) -> Any:
     return _set_names(detector, names_in(document, mixture.n_features))
 
 
+# GaussianMixtureImputer
+
+
+def _describe_imputer(model: Any) -> dict[str, Any]:
+    inner = _fitted(model, "estimator_")
+    return {
+        "mixture": describe_mixture(inner.mixture_),
+        **describe_options(model),
+        "fit": describe_fit(inner),
+        "columns": {
+            "observed": model.observed_features_.tolist(),
+            "indicated": np.isin(np.arange(model.n_features_in_), model.indicator_features_).tolist(),
+        },
+        "tried": {"n_components": list(model.bic_), "bic": [float(value) for value in model.bic_.values()]},
+    }
+
+
+def _restore_imputer(document: Mapping[str, Any]) -> Any:
+    mixture = mixture_in(document["mixture"])
+    if mixture.background is not None:
+        raise Refused("mixture.background", "an imputer has none")
+    imputer_class = mixtura.GaussianMixtureImputer
+    model = imputer_class(**options_in(document["options"], imputer_class, mixture.n_features))
+    refusing(model._check)
+    columns = mapping(document["columns"], "columns", ("observed", "indicated"))
+    observed, indicated = (_flags_in(columns[name], f"columns.{name}") for name in ("observed", "indicated"))
+    if observed.sum() != mixture.n_features:
+        raise Refused("columns.observed", f"must be true {mixture.n_features} times, once a column of the means")
+    if indicated.size != observed.size or np.any(~observed & ~indicated):
+        raise Refused("columns.indicated", "must be one a column of the data, and true where nothing was observed")
+    model._set_columns(observed, np.flatnonzero(indicated))
+    inner = model._template(mixture.n_components)
+    model.estimator_ = _fitted_mixture(inner, mixture, {**document, "feature_names": None})
+    tried = mapping(document["tried"], "tried", ("n_components", "bic"))
+    numbers = [integer(one, "tried.n_components") for one in listing(tried["n_components"], "tried.n_components")]
+    values = array(tried["bic"], (len(numbers),), "tried.bic")
+    model.bic_ = dict(zip(numbers, values.tolist(), strict=True))
+    return _set_names(model, names_in(document, observed.size))
+
+
+def _flags_in(section: Any, place: str) -> NDArray[np.bool_]:
+    return np.array([boolean(one, f"{place}[{i}]") for i, one in enumerate(listing(section, place))])
+
+
 # GaussianMixtureClassifier
 
 
@@ -232,6 +276,12 @@ KINDS: dict[str, Kind] = {
         _describe_detector,
         _restore_detector,
         ("mixture", *ESTIMATOR, "threshold"),
+    ),
+    "GaussianMixtureImputer": Kind(
+        lambda model: type(model) is mixtura.GaussianMixtureImputer,
+        _describe_imputer,
+        _restore_imputer,
+        ("mixture", *ESTIMATOR, "columns", "tried"),
     ),
     "GaussianMixtureClassifier": Kind(
         lambda model: type(model) is mixtura.GaussianMixtureClassifier,

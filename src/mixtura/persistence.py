@@ -41,7 +41,7 @@ def save(model: Any, path: Path) -> None:
 
     Parameters
     ----------
-    model : GaussianMixture, GaussianMixtureIC, GaussianMixtureClassifier, GaussianMixtureOutlierDetector or Mixture
+    model : Mixture, or any estimator of a GaussianMixture...
         A fitted estimator, or a bare distribution; of a choice, its best estimator. Of the estimator's
         parameters, numbers, strings, booleans, None and a ConjugatePrior are stored; others
         (arrays of starting values, random generators, callables) are not and

@@ -7,6 +7,7 @@ from mixtura import (
     GaussianMixture,
     GaussianMixtureClassifier,
     GaussianMixtureIC,
+    GaussianMixtureImputer,
     GaussianMixtureOutlierDetector,
 )
 
@@ -28,6 +29,8 @@ VARIANTS = [
     GaussianMixtureOutlierDetector(),
     GaussianMixtureOutlierDetector(2, contamination=0.1),
     GaussianMixtureOutlierDetector(1, covariance_type="diag", false_alarm_rate=0.2),
+    GaussianMixtureImputer(),
+    GaussianMixtureImputer(2, strategy="draw", covariance_type="full", add_indicator=True),
 ]
 
 

@@ -11,7 +11,17 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin, DensityMixin, OutlierMixin, clone
+from sklearn import get_config
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClusterMixin,
+    DensityMixin,
+    OneToOneFeatureMixin,
+    OutlierMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -45,19 +55,28 @@ __all__ = [
     "MissingAllowedMixin",
     "NotFiniteError",
     "NotFittedError",
+    "OneToOneFeatureMixin",
     "OutlierMixin",
+    "TransformerMixin",
     "check_is_fitted",
     "check_random_state",
     "check_rows",
     "check_targets",
     "check_weights",
     "clone",
+    "frames_wanted",
     "in_parallel",
     "inspect_block",
     "n_workers",
     "raise_if_not_finite",
     "with_callbacks",
 ]
+
+
+def frames_wanted(transformer: Any) -> bool:
+    """Whether `set_output`, or scikit-learn's own configuration, asks for frames rather than arrays."""
+    own = getattr(transformer, "_sklearn_output_config", {}).get("transform")
+    return bool((own or get_config()["transform_output"]) != "default")
 
 
 def in_parallel(work: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], n_jobs: int | None) -> Iterator[Any]:
@@ -144,7 +163,7 @@ def _with_nan(X: Any) -> Any:
     return X
 
 
-NO_MISSING = "missing values do not go here; drop or impute these rows first"
+NO_MISSING = "missing values do not go here; drop these rows, or fill them in by GaussianMixtureImputer"
 
 
 def raise_if_not_finite(
