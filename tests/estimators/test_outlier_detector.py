@@ -197,12 +197,9 @@ def test_faults_of_parameters_name_them(rng):
             GaussianMixtureOutlierDetector(**parameters).fit(rows)
     with pytest.raises(TypeError, match="contamination must be a number"):
         GaussianMixtureOutlierDetector(contamination="auto").fit(rows)
-    with pytest.raises(ValueError, match="NaN"):
-        GaussianMixtureOutlierDetector(2).fit(rows).contributions([[0.0, np.nan]])
-    with pytest.raises(ValueError, match="NaN"):
-        GaussianMixtureOutlierDetector(2).fit(rows).predict([[0.0, np.nan]])
-    with pytest.raises(ValueError, match="NaN"):
-        GaussianMixtureOutlierDetector(2).fit(np.vstack([rows, [0.0, np.nan]]))
+    for ask in ("predict", "contributions"):
+        with pytest.raises(ValueError, match="infinity at row 0, column 1"):
+            getattr(GaussianMixtureOutlierDetector(2).fit(rows), ask)([[0.0, np.inf]])
 
 
 def test_bic_chooses_where_there_is_a_choice():

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from mixtura.mixture import LOG_TWO_PI, Mixture
 from mixtura.shape import Array
 
-__all__ = ["conditional_contributions", "expected_contributions"]
+__all__ = ["conditional_contributions", "expected_contributions", "observed_contributions"]
 
 BLOCK_VALUES = 2**20
 DRAWS, SEED = 10_000, 20261
@@ -31,6 +31,24 @@ def conditional_contributions(mixture: Mixture, rows: Array) -> Array:
         for start in range(0, rows.shape[0], per_block)
     ]
     return np.concatenate(blocks) if blocks else np.empty(rows.shape)
+
+
+def observed_contributions(mixture: Mixture, rows: Array, excess: bool) -> Array:
+    """Contributions (n, D) of the observed values, given the other observed ones of the row; NaN where missing.
+
+    With ``excess``, less what is usual of the feature where the same features were observed.
+    """
+    missing = np.isnan(rows)
+    patterns, inverse = np.unique(missing, axis=0, return_inverse=True)
+    found = np.full(rows.shape, np.nan)
+    for place, pattern in enumerate(patterns):
+        mine, seen = np.flatnonzero(inverse.reshape(-1) == place), np.flatnonzero(~pattern)
+        if seen.size == 0:
+            continue
+        part = mixture.marginal(seen) if pattern.any() else mixture
+        values = conditional_contributions(part, np.asarray(rows[np.ix_(mine, seen)]))
+        found[np.ix_(mine, seen)] = values - expected_contributions(part) if excess else values
+    return found
 
 
 def _of_block(mixture: Mixture, whiteners: Array, rows: Array) -> Array:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from mixtura.mixture import LOG_TWO_PI, Mixture
 from mixtura.shape import Array
 
-__all__ = ["threshold_of_mixture", "threshold_of_rows"]
+__all__ = ["threshold_of_mixture", "threshold_of_rows", "threshold_shifts"]
 
 #: Rows to draw: so many in the tail, as far as the limits of the whole allow.
 ROWS_IN_TAIL, FEWEST_ROWS, MOST_ROWS = 2_500, 100_000, 1_000_000
 BLOCK_VALUES = 2**21
+
+#: Fewer, where they serve many patterns of missing features, each of which takes their density in its own features.
+SHARED_IN_TAIL, FEWEST_SHARED, MOST_SHARED = 500, 20_000, 200_000
+
 SEED = 20261
 
 #: Sums of weights differ by this much from rounding, relative.
@@ -37,6 +42,35 @@ def threshold_of_mixture(mixture: Mixture, rate: float) -> tuple[float, float]:
     size = int(np.clip(ROWS_IN_TAIL / rate, FEWEST_ROWS, MOST_ROWS))
     log_density = np.concatenate([mixture.logpdf(rows) for rows in _stratified_draws(mixture, size)])
     return float(np.quantile(log_density, rate)), float(np.sqrt(rate * (1.0 - rate) / log_density.size))
+
+
+def threshold_shifts(mixture: Mixture, missing: NDArray[np.bool_], rate: float) -> Array:
+    """By how much the t of what rows (n, D) with these missing features have observed differs from t itself: (n,).
+
+    What was observed has the mixture's marginal; of nothing at all it is a
+    density of 1, and its threshold as low. Of more than one component all patterns share the draws.
+    """
+    patterns, inverse = np.unique(missing, axis=0, return_inverse=True)
+    whole = threshold_of_mixture(mixture, rate)[0]
+    draws = None
+    if mixture.n_components > 1:
+        size = int(np.clip(SHARED_IN_TAIL / rate, FEWEST_SHARED, MOST_SHARED))
+        draws = np.concatenate(list(_stratified_draws(mixture, size)))
+    shifts = np.zeros(patterns.shape[0])
+    for place, pattern in enumerate(patterns):
+        if pattern.all():
+            shifts[place] = -whole
+        elif pattern.any():
+            shifts[place] = _threshold_of_part(mixture, np.flatnonzero(~pattern), rate, draws) - whole
+    return np.asarray(shifts[inverse.reshape(-1)])
+
+
+def _threshold_of_part(mixture: Mixture, seen: NDArray[np.intp], rate: float, draws: Array | None) -> float:
+    part = mixture.marginal(seen)
+    if draws is None:
+        return threshold_of_mixture(part, rate)[0]
+    blocks = np.array_split(draws[:, seen], max(1, draws.size // BLOCK_VALUES))
+    return float(np.quantile(np.concatenate([part.logpdf(block) for block in blocks]), rate))
 
 
 def _stratified_draws(mixture: Mixture, size: int) -> Iterator[Array]:

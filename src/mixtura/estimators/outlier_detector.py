@@ -8,11 +8,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mixtura.estimators.base import BaseEstimator, OutlierMixin, check_is_fitted, check_rows, raise_if_not_finite
-from mixtura.estimators.contributions import conditional_contributions, expected_contributions
-from mixtura.estimators.false_alarms import threshold_of_mixture, threshold_of_rows
+from mixtura.estimators.base import (
+    BaseEstimator,
+    MissingAllowedMixin,
+    OutlierMixin,
+    check_is_fitted,
+    check_rows,
+    raise_if_not_finite,
+)
+from mixtura.estimators.contributions import observed_contributions
+from mixtura.estimators.false_alarms import threshold_of_mixture, threshold_of_rows, threshold_shifts
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
+from mixtura.estimators.incomplete import has_missing
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
@@ -23,7 +31,7 @@ __all__ = ["GaussianMixtureOutlierDetector"]
 AUTO_COMPONENTS = tuple(range(1, 6))
 
 
-class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseEstimator):
+class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, MissingAllowedMixin, OutlierMixin, BaseEstimator):
     """Outliers as the rows that a Gaussian mixture of all rows finds improbable.
 
     Parameters
@@ -38,6 +46,8 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseE
     false_alarm_rate : float, default=0.01
         Share of good rows that may be taken for outliers, above 0 and below 1: the threshold is the log density
         below which the fitted mixture draws that share of its own rows. Not used where `contamination` is given.
+        Rows with missing values (NaN) have the threshold of the mixture's marginal over what was observed, so that
+        the promise holds for each pattern of missing features.
     equal_weights, prior, tol, reg_covar, max_iter, n_init, init_params, random_state, algorithm, engine, n_threads
         As in `GaussianMixture`.
 
@@ -134,10 +144,11 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseE
             self.offset_, self.false_alarm_error_ = threshold_of_mixture(self.mixture_, rate)
             return self
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        log_density = self.score_samples(X)
+        rows = self._checked(X, reset=False)
+        excess = self.estimator_.score_samples(X) - self._shifts(rows)
         if weights is not None and weights.ndim == 0:
             weights = None
-        self.offset_ = threshold_of_rows(log_density, weights, float(self.contamination))
+        self.offset_ = threshold_of_rows(excess, weights, float(self.contamination))
         self.false_alarm_error_ = float("nan")
         return self
 
@@ -185,10 +196,17 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseE
         return selection.fit(X, sample_weight=sample_weight).best_estimator_
 
     def _checked(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        """Complete rows (N, D): the density of a part of the features knows no threshold."""
-        rows = check_rows(self, X, reset=reset, min_rows=2 if reset else 1)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None))
+        """Rows (N, D), perhaps with NaN where a value is missing."""
+        rows = check_rows(self, X, reset=reset, min_rows=2 if reset else 1, missing_allowed=True)
+        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
         return rows
+
+    def _shifts(self, rows: NDArray[Any]) -> Array:
+        """By how much the threshold of what was observed of each row differs from that of complete rows: (N,)."""
+        if not has_missing(rows):
+            return np.zeros(rows.shape[0])
+        rate = float(self.false_alarm_rate if self.contamination is None else self.contamination)
+        return threshold_shifts(self.mixture_, np.isnan(rows), rate)
 
     @property
     def mixture_(self) -> Mixture:
@@ -219,9 +237,9 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseE
         return self.estimator_.score_samples(X)
 
     def decision_function(self, X: Any) -> Array:
-        """Log density above the threshold: (N,), negative for outliers."""
+        """Log density above the threshold: (N,), negative for outliers; the threshold is that of the observed part."""
         check_is_fitted(self)
-        return self.score_samples(X) - self.offset_
+        return self.score_samples(X) - self.offset_ - self._shifts(self._checked(X, reset=False))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for inliers and -1 for outliers: (N,)."""
@@ -240,6 +258,7 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseE
         Returns
         -------
         array of shape (N, D)
+            NaN where a value is missing; it is no condition of the others either.
 
         Examples
         --------
@@ -251,5 +270,4 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, OutlierMixin, BaseE
         """
         check_is_fitted(self)
         rows = self._checked(X, reset=False)
-        values = conditional_contributions(self.mixture_, rows)
-        return values - expected_contributions(self.mixture_) if excess else values
+        return observed_contributions(self.mixture_, rows, excess)
