@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pytest import MonkeyPatch
 
-from mixtura import em, estep, mixture, moves, observation, quadratic, shape, source
+from mixtura import em, estep, mixture, moves, observation, quadratic, shape
 from mixtura.background import Background
 from mixtura.covariance import MODELS
 from mixtura.covariance.ellipsoidal import EEE
@@ -23,7 +23,7 @@ from mixtura.mixture import Mixture
 from mixtura.mstep import MStep, Update
 from mixtura.prior import ConjugatePrior, Prior
 from mixtura.shape import Array
-from mixtura.source import ArraySource
+from mixtura.source import ArraySource, Block, partition
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -173,7 +173,7 @@ def sums_in_order_of_arrival(monkeypatch: MonkeyPatch) -> None:
     def add(self: Any, start: int, stop: int, term: Array) -> None:
         self.values += term
 
-    def share(self: Any, work: Callable[[source.Block], None], n_products: int) -> None:
+    def share(self: Any, work: Callable[[Block], None], n_products: int) -> None:
         blocks = list(self._source.blocks())
         for block in blocks if self._threads == 1 else blocks[::-1]:
             work(block)
@@ -268,11 +268,11 @@ def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:
 
 
 # Slips of one expression.
-last_block_dropped = changed(source, "block_slices", lambda slices, n: slices[:-1])
-first_block_read_twice = changed(source, "block_slices", lambda slices, n: slices[:1] + slices)
-every_other_block = changed(source, "block_slices", lambda slices, n: slices[::2])
+last_block_dropped = changed(partition, "block_slices", lambda slices, n: slices[:-1])
+first_block_read_twice = changed(partition, "block_slices", lambda slices, n: slices[:1] + slices)
+every_other_block = changed(partition, "block_slices", lambda slices, n: slices[::2])
 overlapping_blocks = changed(
-    source, "block_slices", lambda slices, n: [slice(max(0, one.start - 1), one.stop) for one in slices]
+    partition, "block_slices", lambda slices, n: [slice(max(0, one.start - 1), one.stop) for one in slices]
 )
 rows_for_weight = replaced(ArraySource, "total_weight", property(lambda self: float(self.n_rows)))
 single_precision_sums = changed(

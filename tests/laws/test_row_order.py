@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from laws.problems import Engines, assert_same_statistics, random_mixture, random_rows
-from mixtura import source
 from mixtura.engine import RowOutput
 from mixtura.engine import numpy as numpy_engine
+from mixtura.source import partition
 
 
 def test_order_of_rows(covariance_type: str, engine: Engines, rng: np.random.Generator) -> None:
@@ -46,12 +46,12 @@ def test_size_of_blocks(
     made = engine(rows)
     (usual,) = made.reduce([mixture.forms])
     usual_labels = made.map_rows(mixture.forms, RowOutput.LABELS)
-    n_blocks = len(source.block_slices(len(rows)))
-    monkeypatch.setattr(source, "MIN_BLOCK_ROWS", block_rows)
-    monkeypatch.setattr(source, "MAX_BLOCKS", 10**9)
-    monkeypatch.setattr(source, "TILE_ROWS", 1)
+    n_blocks = len(partition.block_slices(len(rows)))
+    monkeypatch.setattr(partition, "MIN_BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(partition, "MAX_BLOCKS", 10**9)
+    monkeypatch.setattr(partition, "TILE_ROWS", 1)
     monkeypatch.setattr(numpy_engine, "TILE_BYTES", 1)
-    assert len(source.block_slices(len(rows))) != n_blocks, "the patch must change the blocks"
+    assert len(partition.block_slices(len(rows))) != n_blocks, "the patch must change the blocks"
     (other,) = made.reduce([mixture.forms])
     assert_same_statistics(other, usual, 1e-13)
     assert np.array_equal(made.map_rows(mixture.forms, RowOutput.LABELS), usual_labels)
@@ -59,9 +59,11 @@ def test_size_of_blocks(
 
 def test_blocks_cover_the_rows_once() -> None:
     for n_rows in (0, 1, 191, 1920, 1921, 122_880, 122_881, 10**6, 10**9 + 7):
-        slices = source.block_slices(n_rows)
+        slices = partition.block_slices(n_rows)
         edges = [0, *(part.stop for part in slices)]
         assert [part.start for part in slices] == edges[:-1]
         assert edges[-1] == n_rows
-        assert len(slices) <= source.MAX_BLOCKS
+        longest = max(part.stop - part.start for part in slices) if slices else 0
+        assert longest <= partition.MAX_BLOCK_ROWS
+        assert len(slices) <= partition.MAX_BLOCKS or longest == partition.MAX_BLOCK_ROWS
         assert all(part.stop > part.start for part in slices)

@@ -7,11 +7,21 @@ import warnings
 from mixtura.engine.engine import Engine, RowOutput
 from mixtura.engine.missing import BatchedRows, MissingValuesEngine, RareRows
 from mixtura.engine.numpy import NumpyEngine
+from mixtura.engine.parts import PartsEngine
 from mixtura.shape import Array
 from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 
-__all__ = ["ENGINES", "Engine", "RowOutput", "BatchedRows", "MissingValuesEngine", "create_engine", "native_available"]
+__all__ = [
+    "ENGINES",
+    "BatchedRows",
+    "Engine",
+    "MissingValuesEngine",
+    "PartsEngine",
+    "RowOutput",
+    "create_engine",
+    "native_available",
+]
 
 ENGINES = ("auto", "native", "numpy")
 
@@ -42,7 +52,10 @@ def create_engine(
     global _said_once
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")
-    if isinstance(source, ArraySource) and source.incomplete:
+    if hasattr(source, "create_engine"):
+        own: Engine = source.create_engine(name, standardization, threads)
+        return own
+    if source.incomplete:
         return _missing_engine(name, source, standardization, threads)
     if name == "numpy":
         return NumpyEngine(source, standardization)
@@ -62,10 +75,8 @@ def create_engine(
     return NumpyEngine(source, standardization)
 
 
-def _missing_engine(
-    name: str, source: ArraySource, standardization: Standardization, threads: int | None
-) -> MissingValuesEngine:
-    """The engine of that name over rows of which some values are NaN."""
+def _missing_engine(name: str, source: Source, standardization: Standardization, threads: int | None) -> Engine:
+    """The engine of that name over rows of which some values are NaN: a part of them at a time."""
 
     def make(part: ArraySource, to: Standardization) -> Engine:
         return create_engine(name, part, to, threads)
@@ -77,4 +88,7 @@ def _missing_engine(
 
         return NativeRows(rows, weights, threads)
 
-    return MissingValuesEngine(source, standardization, make, make_rare)
+    def of_part(part: ArraySource) -> Engine:
+        return MissingValuesEngine(part, standardization, make, make_rare)
+
+    return PartsEngine(source, of_part)

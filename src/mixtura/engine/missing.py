@@ -189,6 +189,11 @@ class MissingValuesEngine:
         """log p(x) = log p(z) - log_jacobian of the observed part of each row: (N,)."""
         return np.asarray(~self._flags @ np.log(self._standardization.scale))
 
+    def total_log_jacobian(self) -> float:
+        """Weighted sum of `log_jacobian`."""
+        weights = self._source.weights
+        return float(self.log_jacobian.sum() if weights is None else weights @ self.log_jacobian)
+
     def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
         """See `Engine.reduce`."""
         return [self._reduce(one) for one in forms]

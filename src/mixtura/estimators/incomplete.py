@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.engine import Engine, MissingValuesEngine, RowOutput, create_engine
+from mixtura.engine import Engine, RowOutput, create_engine
 from mixtura.estimators.base import raise_if_not_finite
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
-from mixtura.source import ArraySource
+from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 
 __all__ = [
@@ -85,15 +85,14 @@ def observed_log_density(mixture: Mixture, rows: NDArray[Any], engine: str, n_th
     """Log density (N,) of what was observed of rows; 0 where that is nothing."""
     to = Standardization.of_mixture(mixture)
     over = create_engine(engine, ArraySource(rows, incomplete=True), to, n_threads)
-    assert isinstance(over, MissingValuesEngine)
-    return np.asarray(over.map_rows(to.forward(mixture).forms, RowOutput.LOG_DENSITY) - over.log_jacobian)
+    values = over.map_rows(to.forward(mixture).forms, RowOutput.LOG_DENSITY)
+    return np.asarray(values - getattr(over, "log_jacobian"))  # noqa: B009
 
 
-def mean_log_jacobian(engine: Engine, standardization: Standardization, source: ArraySource) -> float:
+def mean_log_jacobian(engine: Engine, standardization: Standardization, source: Source) -> float:
     """By how much the mean log likelihood per row differs between the data's units and standardised ones."""
-    if not isinstance(engine, MissingValuesEngine):
-        return standardization.log_jacobian
-    return float(np.average(engine.log_jacobian, weights=source.weights))
+    total = getattr(engine, "total_log_jacobian", None)
+    return standardization.log_jacobian if total is None else total() / source.total_weight
 
 
 def warn_of_empty_rows(rows: NDArray[Any], stacklevel: int) -> None:

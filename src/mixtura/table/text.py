@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +18,8 @@ import numpy as np
 from mixtura.shape import Array
 from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
 
-__all__ = ["DELIMITERS", "read_text", "write_text"]
+__all__ = ["ALWAYS_MISSING", "DELIMITERS", "PERHAPS_MISSING", "Cells", "converted", "ends_in_a_quotation", "read_text",
+           "write_text"]
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;", "": ",;\t"}  # the first that the first line has
 ALWAYS_MISSING = frozenset({"", "nan", "NaN", "NAN"})
@@ -36,7 +38,7 @@ def read_text(path: str | os.PathLike[str], request: Request) -> Table:
     first_line = content.lstrip(b"\r\n").splitlines()[0].decode("utf-8", "replace")
     candidates = DELIMITERS["" if os.fspath(path) == "-" else Path(path).suffix.lower()]
     delimiter = next((one for one in candidates if one in first_line), candidates[0])
-    document = _Text(content, delimiter, ALWAYS_MISSING | {one.strip() for one in request.missing})
+    document = _Text(delimiter, ALWAYS_MISSING | {one.strip() for one in request.missing}, content)
     first = document.first_row()
     header = any(not document.is_number(cell) and cell.strip().lower() not in PERHAPS_MISSING for cell in first)
     selection = select_columns(len(first), [cell.strip() for cell in first] if header else None, request)
@@ -47,12 +49,39 @@ def read_text(path: str | os.PathLike[str], request: Request) -> Table:
 
 
 @dataclass(frozen=True)
-class _Text:
-    """Delimited text."""
+class Cells:
+    """Delimited text, wherever it is, and what its cells say."""
 
-    content: bytes
     delimiter: str
     missing: frozenset[str]
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number and cells of each row that is not blank."""
+        raise NotImplementedError
+
+    def number(self, cell: str) -> float:
+        """A decimal number, NaN where it is missing; infinity and Python's ``1_000`` are none."""
+        if cell.strip() in self.missing:
+            return math.nan
+        value = float(cell)
+        if "_" in cell or math.isinf(value):
+            raise ValueError(cell)
+        return value
+
+    def is_number(self, cell: str) -> bool:
+        """Whether a cell is a number or missing."""
+        try:
+            self.number(cell)
+        except ValueError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class _Text(Cells):
+    """Delimited text in memory."""
+
+    content: bytes
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and cells of each row that is not blank."""
@@ -82,23 +111,6 @@ class _Text:
         next(rows)
         return next(rows, None) is None
 
-    def number(self, cell: str) -> float:
-        """A decimal number, NaN where it is missing; infinity and Python's ``1_000`` are none."""
-        if cell.strip() in self.missing:
-            return math.nan
-        value = float(cell)
-        if "_" in cell or math.isinf(value):
-            raise ValueError(cell)
-        return value
-
-    def is_number(self, cell: str) -> bool:
-        """Whether a cell is a number or missing."""
-        try:
-            self.number(cell)
-        except ValueError:
-            return False
-        return True
-
     def is_plain(self) -> bool:
         """Whether ``float`` says the same of every cell of which it makes a finite number."""
         return b"_" not in self.content and not any(_is_decimal(cell) for cell in self.missing)
@@ -111,12 +123,12 @@ def _is_decimal(cell: str) -> bool:
         return False
 
 
-def _ends_in_a_quotation(document: _Text) -> bool:
+def ends_in_a_quotation(content: bytes, delimiter: str) -> bool:
     """Whether the last line opens a quotation that nothing closes: pyarrow takes it for a cell."""
-    content = document.content.rstrip()
+    content = content.rstrip()
     last = content[max(content.rfind(b"\n"), content.rfind(b"\r")) + 1 :].decode("utf-8", "replace")
     try:
-        list(csv.reader([last], delimiter=document.delimiter, strict=True))
+        list(csv.reader([last], delimiter=delimiter, strict=True))
     except csv.Error:
         return True
     return False
@@ -129,7 +141,7 @@ def _by_arrow(document: _Text, columns: Columns) -> Array | None:
         from pyarrow import csv as arrow_csv
     except ImportError:
         return None
-    if _ends_in_a_quotation(document):
+    if ends_in_a_quotation(document.content, document.delimiter):
         return None
     names = [str(i) for i in range(columns.count)]
     wanted = [names[i] for i in columns.wanted]
@@ -166,13 +178,14 @@ def _by_rows(document: _Text, columns: Columns) -> Array:
         pending.append([cells[i] for i in columns.wanted])
         lines.append(line)
         if len(pending) == CHUNK_ROWS:
-            chunks.append(_converted(pending, lines, document, columns, quick))
+            chunks.append(converted(pending, lines, document, columns, quick))
             pending, lines = [], []
-    chunks.append(_converted(pending, lines, document, columns, quick))
+    chunks.append(converted(pending, lines, document, columns, quick))
     return np.concatenate(chunks)
 
 
-def _converted(rows: list[list[str]], lines: list[int], document: _Text, columns: Columns, quick: bool) -> Array:
+def converted(rows: list[list[str]], lines: list[int], document: Cells, columns: Columns, quick: bool) -> Array:
+    """Values of the wanted cells of rows; ``quick`` where `float` says the same of them as the document does."""
     values = _quickly(rows) if quick else None
     if values is None:
         try:
@@ -195,7 +208,7 @@ def _quickly(rows: list[list[str]]) -> Array | None:
     return values if np.isfinite(values).all() else None
 
 
-def _first_problem(rows: list[list[str]], lines: list[int], document: _Text, columns: Columns) -> str:
+def _first_problem(rows: list[list[str]], lines: list[int], document: Cells, columns: Columns) -> str:
     """What to say about the first cell that is no number."""
     line, column, cell = next(
         (line, column, cell)
@@ -207,10 +220,12 @@ def _first_problem(rows: list[list[str]], lines: list[int], document: _Text, col
     if shown.lower() in PERHAPS_MISSING:
         advice = f"if that is a missing value, say so: --missing-values {shown!r}"
         return f"line {line}, {label}: {cell!r} is no number; {advice}"
-    table = [cells for _, cells in document.rows()][columns.names is not None :]
-    if columns.chosen_by_user or any(_is_decimal(cells[column]) for cells in table if len(cells) > column):
+    table = (cells for _, cells in islice(document.rows(), int(columns.names is not None), None))
+    first_row = next(table)
+    others = (cells[column] for cells in chain([first_row], table) if len(cells) > column)
+    if columns.chosen_by_user or any(map(_is_decimal, others)):
         return f"line {line}, {label}: {cell[:60]!r} is not a finite number; correct it or leave the column out"
-    numbers = [i for i, first in enumerate(table[0]) if document.is_number(first)]
+    numbers = [i for i, first in enumerate(first_row) if document.is_number(first)]
     numeric = [str(i) if columns.names is None else columns.names[i] for i in numbers]
     advice = f"choose the numeric columns: --columns {','.join(numeric)}" if numeric else "no column is numeric"
     return f"{label} is text (line {line}: {cell[:60]!r}); {advice}"

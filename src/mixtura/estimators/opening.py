@@ -1,0 +1,98 @@
+"""What estimators may be given as rows: arrays, data frames, files, or blocks; and how each is opened."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mixtura.engine.native_threads import thread_count
+from mixtura.estimators.base import check_rows, check_weights
+from mixtura.estimators.incomplete import has_missing
+from mixtura.shape import Array
+from mixtura.source import ArraySource, FileSource, Source
+from mixtura.table import RowReader, is_place, open_rows
+
+__all__ = ["opened", "reader_of"]
+
+
+def reader_of(estimator: Any, X: Any, *, fitted: bool) -> RowReader | None:
+    """The reader of rows that are not in memory; None where X is an array or data frame.
+
+    Raises
+    ------
+    ValueError
+        If the rows do not have the features that the estimator was fitted to.
+    """
+    reader = X if isinstance(X, RowReader) else open_rows(X) if is_place(X) else None
+    if reader is None or not fitted:
+        return reader
+    names = getattr(estimator, "feature_names_in_", None)
+    reader = reader.expecting(None if names is None else [str(name) for name in names])
+    if reader.n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {reader.n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input"
+        )
+    if names is not None and reader.names is not None and list(reader.names) != list(names):
+        raise ValueError(
+            f"X has the features {', '.join(reader.names)}, but {type(estimator).__name__} was fitted to "
+            f"{', '.join(map(str, names))}"
+        )
+    return reader
+
+
+@contextlib.contextmanager
+def opened(
+    estimator: Any, X: Any, sample_weight: ArrayLike | None
+) -> Iterator[tuple[Source, NDArray[np.bool_] | None]]:
+    """The rows of positive weight that an estimator is to be fitted to, and which of all rows they are.
+
+    The second is None where that is all of them, or where they are not in memory.
+    """
+    reader = reader_of(estimator, X, fitted=False)
+    if reader is None:
+        rows = check_rows(estimator, X, reset=True, min_rows=2, missing_allowed=True)
+        weights = check_weights(sample_weight, rows.shape[0])
+        yield _positive(rows, weights)
+        return
+    if sample_weight is not None:
+        raise ValueError("weights of rows that are read from files are a column of theirs: open_rows(..., weights=NAME)")
+    _know_features(estimator, reader)
+    with reader.source() as file:
+        source = file.at_hand()
+        if isinstance(source, FileSource):
+            source.check_limit(thread_count(estimator.n_threads))
+            _check_streamable(estimator)
+        if source.n_rows < 2:
+            raise ValueError(f"Found array with {source.n_rows} sample(s) while a minimum of 2 is required.")
+        yield source, None
+
+
+def _positive(rows: NDArray[Any], weights: Array | None) -> tuple[ArraySource, NDArray[np.bool_] | None]:
+    kept = None if weights is None else weights > 0
+    if weights is not None and kept is not None and not kept.all():
+        rows, weights = rows[kept], weights[kept]
+    return ArraySource(rows, weights, has_missing(rows)), kept
+
+
+def _know_features(estimator: Any, reader: RowReader) -> None:
+    """What scikit-learn's validation of an array would have noted."""
+    estimator.n_features_in_ = reader.n_features
+    estimator.__dict__.pop("feature_names_in_", None)
+    if reader.names is not None:
+        estimator.feature_names_in_ = np.array(reader.names, dtype=object)
+
+
+def _check_streamable(estimator: Any) -> None:
+    """Raise where a parameter needs all rows in memory."""
+    reasons = {
+        "init_params as an array or callable": not isinstance(estimator.init_params, str),
+        "noise as an array": not isinstance(estimator.noise, bool | np.bool_),
+    }
+    for what, asked in reasons.items():
+        if asked:
+            raise ValueError(f"{what} needs the rows in memory, and these are more than a quarter of memory_limit")

@@ -1,0 +1,10 @@
+"""Sources: a rack of places where the blocks of rows come from."""
+
+from __future__ import annotations
+
+from mixtura.source.arrays import ArraySource
+from mixtura.source.file import FileSource, Matrix, SourceFileError
+from mixtura.source.partition import block_slices
+from mixtura.source.protocol import Block, Rows, Source
+
+__all__ = ["ArraySource", "Block", "FileSource", "Matrix", "Rows", "Source", "SourceFileError", "block_slices"]

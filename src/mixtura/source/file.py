@@ -1,0 +1,204 @@
+"""Rows in a file, row-major, of which a few blocks at a time are in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from mixtura.shape import Array
+from mixtura.source import partition
+from mixtura.source.ahead import DEPTH, read_ahead
+from mixtura.source.arrays import ArraySource
+from mixtura.source.protocol import Block, Source
+
+__all__ = ["FileSource", "Matrix", "SourceFileError"]
+
+#: Share of the memory limit that rows may take which are kept: a sample, or all rows of a small file.
+KEPT_SHARE = 0.25
+
+#: Rows that miss values are grouped by what they miss, which takes about so many copies of a part.
+COPIES_OF_PART = 5
+
+#: Of a block, one row in so many is worth reading the whole block.
+SPARSE = 16
+
+
+class SourceFileError(ValueError):
+    """A file cannot be read, or is no longer what it was; the message names it."""
+
+
+@dataclass(eq=False)
+class Matrix:
+    """A row-major array (N, D) in an open binary file, read without mapping it: what is mapped counts as memory.
+
+    Parameters
+    ----------
+    stream : binary file, unbuffered
+    offset : int
+        Where in the file the array begins.
+    shape : (int, int)
+    dtype : data type
+    name : str
+        What to call the file in a message.
+    """
+
+    stream: IO[bytes]
+    offset: int
+    shape: tuple[int, int]
+    dtype: DTypeLike
+    name: str
+
+    def __post_init__(self) -> None:
+        self._lock = Lock()
+        self._state = self._stat()
+
+    def _stat(self) -> tuple[int, int]:
+        found = os.fstat(self.stream.fileno())
+        return found.st_size, found.st_mtime_ns
+
+    def check(self) -> None:
+        """Raise SourceFileError if the file has changed since it was opened."""
+        if self._stat() != self._state:
+            raise SourceFileError(f"{self.name}: has changed while it was in use")
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Rows start to stop."""
+        rows = np.empty((stop - start, self.shape[1]), dtype=self.dtype)
+        left = memoryview(rows).cast("B") if rows.size else memoryview(b"")
+        with self._lock:
+            self.stream.seek(self.offset + start * self.shape[1] * rows.itemsize)
+            while left.nbytes:
+                got = self.stream.readinto(left)  # type: ignore[attr-defined]
+                if not got:
+                    raise SourceFileError(f"{self.name}: ends before row {stop}; it was cut off while it was in use")
+                left = left[got:]
+        return rows
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return self.shape[1] * np.dtype(self.dtype).itemsize
+
+
+class FileSource:
+    """Rows of a file.
+
+    Parameters
+    ----------
+    rows : Matrix
+        (N, D), float64 or float32.
+    weights : Matrix or None
+        (N, 1) float64, all positive.
+    incomplete : bool
+        Whether some values are NaN, which then stand for missing ones.
+    memory_limit : int
+        Bytes that reading may take.
+    """
+
+    def __init__(self, rows: Matrix, weights: Matrix | None, incomplete: bool, memory_limit: int) -> None:
+        self._rows = rows
+        self._weights = weights
+        self.incomplete = incomplete
+        self._memory_limit = memory_limit
+
+    @property
+    def n_rows(self) -> int:
+        """N."""
+        return self._rows.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return self._rows.shape[1]
+
+    @cached_property
+    def total_weight(self) -> float:
+        """See `ArraySource.total_weight`."""
+        if self._weights is None:
+            return float(self.n_rows)
+        slices = partition.block_slices(self.n_rows)
+        return float(sum(self._weights.read(part.start, part.stop)[:, 0].sum() for part in slices))
+
+    def check_limit(self, threads: int) -> None:
+        """Raise ValueError if a pass with so many threads would take more memory than the limit."""
+        part = partition.PART_ROWS * COPIES_OF_PART if self.incomplete else 0
+        block = partition.MAX_BLOCK_ROWS * (threads + 1 + DEPTH)
+        needed = min(self.n_rows, max(part, block)) * self._rows.row_bytes
+        if needed > self._memory_limit / 2:
+            raise ValueError(
+                f"memory_limit is {self._memory_limit / 1e6:.0f} MB, but blocks of rows with {self.n_features} features "
+                f"for {threads} threads take {needed / 1e6:.0f} MB; set it to at least {2 * needed / 1e6:.0f} MB"
+            )
+
+    def _piece(self, part: slice) -> ArraySource:
+        """Consecutive rows."""
+        weights = None if self._weights is None else self._weights.read(part.start, part.stop)[:, 0]
+        return ArraySource(self._rows.read(part.start, part.stop), weights, self.incomplete)
+
+    def _pieces(self, slices: list[slice]) -> Iterator[tuple[int, ArraySource]]:
+        self._rows.check()
+        return read_ahead((part.start, self._piece(part)) for part in slices)
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, in order; the next ones are read while one is worked on."""
+        for start, piece in self._pieces(partition.block_slices(self.n_rows)):
+            yield Block(start, piece.rows, piece.weights)
+
+    def parts(self) -> Iterator[ArraySource]:
+        """See `Source.parts`."""
+        for _, piece in self._pieces(partition.part_slices(self.n_rows)):
+            yield piece
+
+    def take(self, rows: NDArray[Any] | slice) -> ArraySource:
+        """Some of the rows, by increasing index or slice, in memory.
+
+        Raises
+        ------
+        ValueError
+            If they would take more memory than the limit allows for.
+        """
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(self.n_rows)
+            self._check_size(len(range(start, stop, step)))
+            if step == 1:
+                return self._piece(slice(start, stop))
+            rows = np.arange(start, stop, step)
+        self._check_size(rows.size)
+        values = np.empty((rows.size, self.n_features), dtype=self._rows.dtype)
+        weights: Array | None = None if self._weights is None else np.empty(rows.size)
+        done = 0
+        for part in partition.block_slices(self.n_rows):
+            inside = rows[done : done + int(np.searchsorted(rows[done:], part.stop))] - part.start
+            here = slice(done, done + inside.size)
+            values[here] = _some(self._rows, part, inside)
+            if weights is not None and self._weights is not None:
+                weights[here] = _some(self._weights, part, inside)[:, 0]
+            done = here.stop
+        return ArraySource(values, weights, self.incomplete)
+
+    def _check_size(self, n_rows: int) -> None:
+        if n_rows * self._rows.row_bytes > self._memory_limit * KEPT_SHARE:
+            raise ValueError(
+                f"a sample of {n_rows} rows is needed, which takes {n_rows * self._rows.row_bytes / 1e6:.0f} MB: more "
+                f"than a quarter of the memory_limit of {self._memory_limit / 1e6:.0f} MB; raise that"
+            )
+
+    def at_hand(self) -> Source:
+        """A copy in memory where that is small."""
+        small = self.n_rows * self._rows.row_bytes <= self._memory_limit * KEPT_SHARE
+        return self.take(slice(None)) if small else self
+
+
+def _some(matrix: Matrix, part: slice, inside: NDArray[Any]) -> NDArray[Any]:
+    """Rows of a block by their place in it."""
+    if inside.size * SPARSE >= part.stop - part.start:
+        return matrix.read(part.start, part.stop)[inside]
+    rows = [matrix.read(part.start + int(i), part.start + int(i) + 1) for i in inside]
+    return np.concatenate(rows) if rows else np.empty((0, matrix.shape[1]), dtype=matrix.dtype)

@@ -1,0 +1,84 @@
+"""Parquet files, a piece of a row group at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mixtura.table.columns import Request, TableError, select_columns
+from mixtura.table.row_file import Piece
+
+__all__ = ["ParquetRows"]
+
+#: Columns are read from the file in pieces of this many bytes, so that the size of a row group is no matter.
+BUFFER_BYTES = 1 << 20
+
+
+class ParquetRows:
+    """A Parquet file; null is NaN.
+
+    `ParquetFile.iter_batches` reads a row group at a time; a data set's
+    ``to_batches`` holds more and more of the file (apache/arrow issue 39808).
+    """
+
+    def __init__(self, path: str, request: Request) -> None:
+        try:
+            import pyarrow
+        except ImportError:
+            raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
+        self.path = path
+        try:
+            with self._open() as file:
+                schema = file.schema_arrow
+        except (pyarrow.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise TableError(f"is not a sound Parquet file: {error}") from None
+        self.columns = select_columns(len(schema.names), schema.names, request)
+        kinds = [schema.types[i] for i in self.columns.wanted]
+        for i, kind in zip(self.columns.wanted, kinds, strict=True):
+            types = pyarrow.types
+            if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind)):
+                advice = "choose others" if self.columns.chosen_by_user else "choose the numeric columns"
+                raise TableError(f"{self.columns.label(i)} has type {kind}, not numbers; {advice}")
+        self.single = all(kind == pyarrow.float32() for kind in kinds)
+
+    def _open(self) -> Any:
+        from pyarrow import parquet
+
+        return parquet.ParquetFile(self.path, memory_map=False, buffer_size=BUFFER_BYTES, pre_buffer=False)
+
+    def pieces(self, n_rows: int) -> Iterator[Piece]:
+        """See `RowFile.pieces`."""
+        import pyarrow
+
+        names = [self.columns.names[i] for i in self.columns.wanted] if self.columns.names else []
+        with self._open() as file:
+            for group in range(file.num_row_groups):
+                start, expected = 0, file.metadata.row_group(group).num_rows
+                try:
+                    for batch in file.iter_batches(n_rows, row_groups=[group], columns=names):
+                        yield Piece(self._values(batch, names), partial(_place, group, start))
+                        start += batch.num_rows
+                except (pyarrow.ArrowException, OSError) as error:
+                    raise TableError(f"row group {group}: cannot be read: {error}") from None
+                if start != expected:
+                    raise TableError(f"row group {group}: has {start} rows where {expected} were promised")
+
+    def _values(self, batch: Any, names: list[str]) -> Any:
+        import pyarrow
+
+        values = np.empty((batch.num_rows, len(names)), dtype=np.float32 if self.single else np.float64)
+        kind = pyarrow.float32() if self.single else pyarrow.float64()
+        for j, name in enumerate(names):
+            column = batch.column(name)
+            column = column if column.type == kind else column.cast(kind, safe=False)
+            values[:, j] = column.to_numpy(zero_copy_only=False)
+        return values
+
+
+def _place(group: int, start: int, row: int) -> str:
+    return f"row group {group}, row {start + row} of it (counted from 0)"

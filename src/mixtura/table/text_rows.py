@@ -1,0 +1,168 @@
+"""Delimited text, plain or compressed, a piece at a time."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mixtura.table.columns import Columns, Request, TableError, select_columns
+from mixtura.table.row_file import Piece
+from mixtura.table.text import ALWAYS_MISSING, DELIMITERS, PERHAPS_MISSING, Cells, converted, ends_in_a_quotation
+
+__all__ = ["COMPRESSIONS", "TextRows"]
+
+COMPRESSIONS = (".gz", ".zst")
+
+#: pyarrow parses about so many bytes of text at a time.
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _TextFile(Cells):
+    """Delimited text in a file, of which little is in memory."""
+
+    path: str
+
+    def open(self) -> IO[bytes]:
+        """Its bytes, without their compression."""
+        if self.path.endswith(".gz"):
+            return gzip.open(self.path, "rb")  # type: ignore[return-value]
+        if self.path.endswith(".zst"):
+            try:
+                import pyarrow
+            except ImportError:
+                raise TableError('.zst needs pyarrow; install it with: pip install "mixtura[io]"') from None
+            return io.BufferedReader(pyarrow.input_stream(self.path, compression="zstd"))  # type: ignore[arg-type]
+        return open(self.path, "rb")
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number and cells of each row that is not blank."""
+        line = 0
+        try:
+            with io.TextIOWrapper(self.open(), encoding="utf-8-sig", newline="") as stream:
+                reader = csv.reader(stream, delimiter=self.delimiter, strict=True)
+                for cells in reader:
+                    line = reader.line_num
+                    if cells:
+                        yield line, cells
+        except csv.Error as error:
+            raise TableError(f"line {line + 1}: {error}") from None
+        except UnicodeDecodeError:
+            raise TableError(f"after line {line}: is not UTF-8 text") from None
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise TableError(f"after line {line}: the compressed file is cut off or damaged: {error}") from None
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise TableError(f"after line {line}: the compressed file is cut off or damaged: {error}") from None
+
+
+class TextRows:
+    """A file ``.csv``, ``.tsv`` or ``.txt``, with ``.gz`` or ``.zst`` after that or not.
+
+    Where pyarrow finds nothing wrong, it reads the file; from where it does, the
+    standard library goes on, which says what is wrong in which line.
+    """
+
+    single = False
+
+    def __init__(self, path: str, request: Request) -> None:
+        self.path = path
+        name = Path(path)
+        ending = (name.with_suffix("") if name.suffix.lower() in COMPRESSIONS else name).suffix.lower()
+        missing = ALWAYS_MISSING | {one.strip() for one in request.missing}
+        line, first = next(_TextFile("\n", missing, path).rows(), (0, None))
+        if first is None:
+            raise TableError("is empty")
+        candidates = DELIMITERS[ending]
+        delimiter = next((one for one in candidates if one in first[0]), candidates[0])
+        self._text = _TextFile(delimiter, missing, path)
+        line, cells = next(self._text.rows())
+        header = any(not self._text.is_number(c) and c.strip().lower() not in PERHAPS_MISSING for c in cells)
+        self.columns: Columns = select_columns(len(cells), [c.strip() for c in cells] if header else None, request)
+        self._skipped = line if header else 0  # lines
+
+    def pieces(self, n_rows: int) -> Iterator[Piece]:
+        """See `RowFile.pieces`."""
+        done, finished = yield from self._by_arrow()
+        if not finished:
+            yield from self._by_rows(n_rows, done)
+
+    def _line_of(self, done: int) -> Any:
+        def place(row: int) -> str:
+            rows = self._text.rows()
+            for _ in range(done + row + (self.columns.names is not None)):
+                next(rows)
+            return f"line {next(rows)[0]}"
+
+        return place
+
+    def _by_arrow(self) -> Generator[Piece, None, tuple[int, bool]]:
+        """Pieces from the beginning to the first that has something wrong in it; how many rows, and whether all."""
+        done = 0
+        try:
+            import pyarrow
+            from pyarrow import csv as arrow_csv
+        except ImportError:
+            return done, False
+        if self._ends_in_a_quotation():
+            return done, False
+        names = [str(i) for i in range(self.columns.count)]
+        wanted = [names[i] for i in self.columns.wanted]
+        options = (
+            arrow_csv.ReadOptions(column_names=names, skip_rows=self._skipped, block_size=BLOCK_BYTES),
+            arrow_csv.ParseOptions(delimiter=self._text.delimiter),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pyarrow.float64()),
+                null_values=sorted(self._text.missing),
+                include_columns=wanted,
+            ),
+        )
+        try:
+            with pyarrow.input_stream(self.path, compression="detect") as stream:
+                for batch in arrow_csv.open_csv(stream, *options):
+                    values = np.column_stack([column.to_numpy(zero_copy_only=False) for column in batch.columns])
+                    n_missing = sum(column.null_count for column in batch.columns)
+                    if np.count_nonzero(~np.isfinite(values)) != n_missing:
+                        return done, False
+                    yield Piece(values, self._line_of(done))
+                    done += len(values)
+        except (pyarrow.ArrowException, OSError):
+            return done, False
+        return done, True
+
+    def _ends_in_a_quotation(self) -> bool:
+        """Whether the last line opens a quotation that nothing closes: pyarrow takes it for a cell."""
+        if self.path.endswith(COMPRESSIONS):
+            return False
+        with open(self.path, "rb") as stream:
+            stream.seek(max(0, stream.seek(0, 2) - BLOCK_BYTES // 16))
+            return ends_in_a_quotation(stream.read(), self._text.delimiter)
+
+    def _by_rows(self, n_rows: int, done: int) -> Iterator[Piece]:
+        """What is left after so many rows, by the standard library."""
+        pending: list[list[str]] = []
+        lines: list[int] = []
+        for place, (line, cells) in enumerate(self._text.rows(), -int(self.columns.names is not None)):
+            if place < done:
+                continue
+            if len(cells) != self.columns.count:
+                raise TableError(f"line {line}: has {len(cells)} cells where the first row has {self.columns.count}")
+            pending.append([cells[i] for i in self.columns.wanted])
+            lines.append(line)
+            if len(pending) == n_rows:
+                yield self._piece(pending, lines)
+                pending, lines = [], []
+        if pending:
+            yield self._piece(pending, lines)
+
+    def _piece(self, pending: list[list[str]], lines: list[int]) -> Piece:
+        values = converted(pending, lines, self._text, self.columns, False)
+        return Piece(values, lambda row: f"line {lines[row]}")
