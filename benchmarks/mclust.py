@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mixtura import GaussianMixtureIC
-from mixtura.engine.native import thread_count
+from mixtura.engine.threads import thread_count
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "mclust_comparison.md"

@@ -58,7 +58,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "summary": VALUES | {"em"},
     "drawing": set(),
     "trace": VALUES | {"drawing"},
-    "estimators": SEARCH | {"covariance", "selection", "observation", "summary", "drawing", "trace"},
+    "atomic": set(),
+    "table": {"shape", "source", "atomic"},
+    "estimators": SEARCH | {"covariance", "selection", "observation", "summary", "table", "drawing", "trace"},
     "merging": VALUES | {"estimators"},
     "bootstrap": VALUES | {"estimators"},
     "likelihood_ratio": VALUES | {"estimators"},
@@ -66,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 #: The outer ring may import anything, and nothing above may import it.
 FILES_OF_MODELS = {"persistence", "kinds", "document", "mixture_document", "estimator_document", "atomic"}
-OUTER = FILES_OF_MODELS | {"plot", "report", "cli", "table", "__main__"}
+OUTER = (FILES_OF_MODELS | {"plot", "report", "cli", "__main__"}) - {"atomic"}
 #: Third-party packages that have one home each.
 HOMES = {"matplotlib": "plot", "typer": "cli", "rich": "cli", "pyarrow": "table"}
 #: Inside the package, scikit-learn is for the estimators and for the data sets' Bunch.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mixtura.persistence import load as load
     from mixtura.persistence import save as save
     from mixtura.prior import ConjugatePrior as ConjugatePrior
+    from mixtura.table.reader import open_rows as open_rows
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ _HOMES = {
     "bootstrap_parameters": "mixtura.bootstrap",
     "load": "mixtura.persistence",
     "merge_components": "mixtura.merging",
+    "open_rows": "mixtura.table.reader",
     "save": "mixtura.persistence",
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "bootstrap_parameters",
     "load",
     "merge_components",
+    "open_rows",
     "save",
 ]
 

@@ -8,8 +8,7 @@ are bitwise the same for any number of threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from threading import Lock
@@ -20,12 +19,13 @@ from numpy.typing import NDArray
 
 from mixtura import _native
 from mixtura.engine.engine import RowOutput
+from mixtura.engine.threads import share_out, thread_count
 from mixtura.quadratic import QuadraticForms, stack
 from mixtura.source import ArraySource, Block, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["NativeEngine", "OrderedSum", "share_out", "instruction_set", "thread_count"]
+__all__ = ["NativeEngine", "OrderedSum", "instruction_set"]
 
 LEVEL_VARIABLE = "MIXTURA_SIMD"
 
@@ -57,55 +57,6 @@ def instruction_set() -> str:
     if forced not in levels:
         raise ValueError(f"{LEVEL_VARIABLE}={forced!r} is not one of {', '.join(levels)}")
     return forced
-
-
-def thread_count(threads: int | None = None) -> int:
-    """Threads to use: as asked, else the processors this process may use, at most OMP_NUM_THREADS."""
-    if threads is not None:
-        return max(1, threads)
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(available, int(limit)) if limit.isdigit() and int(limit) > 0 else available
-
-
-@lru_cache(maxsize=8)
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """One pool a size and process: a forked child must not wait for its parent's threads."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
-
-
-def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: int) -> None:
-    """Do ``work`` on every item, on that many threads, the calling one among them.
-
-    Threads take the next item from one iterator, so that a busy processor
-    holds up no one but itself.
-    """
-    left = iter(items)
-    if n_threads == 1:
-        for item in left:
-            work(item)
-        return
-    lock = Lock()
-    end = object()
-
-    def take() -> Any:
-        with lock:
-            return next(left, end)
-
-    def drain() -> None:
-        while (item := take()) is not end:
-            work(item)
-
-    helpers = [_pool(n_threads, os.getpid()).submit(drain) for _ in range(n_threads - 1)]
-    try:
-        drain()
-    except BaseException:
-        with lock:
-            left = iter(())  # the others finish the item at hand and stop
-        wait(helpers)
-        raise
-    for helper in helpers:
-        helper.result()
 
 
 class OrderedSum:
@@ -182,9 +133,7 @@ class NativeEngine:
 
     @cached_property
     def _ground(self) -> Any | None:
-        source = self._source
-        if not isinstance(source, ArraySource):
-            return None
+        source = self._source if isinstance(self._source, ArraySource) else self._source.take(slice(None))
         bounds = np.array([*(block.start for block in source.blocks()), source.n_rows], dtype=np.int64)
         return _native.Ground(
             source.rows,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mixtura import _native
-from mixtura.engine.native import OrderedSum, instruction_set, share_out, thread_count
+from mixtura.engine.native import OrderedSum, instruction_set
+from mixtura.engine.threads import share_out, thread_count
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import FULL, Array
 from mixtura.source import ArraySource, Block

@@ -96,8 +96,8 @@ class PartsEngine:
     @property
     def log_jacobian(self) -> Array:
         """See `MissingValuesEngine.log_jacobian`."""
-        return np.concatenate([engine.log_jacobian for engine in self._engines()])  # type: ignore[attr-defined]
+        return np.concatenate([engine.log_jacobian for engine in self._engines()])
 
     def total_log_jacobian(self) -> float:
         """See `MissingValuesEngine.total_log_jacobian`."""
-        return sum(engine.total_log_jacobian() for engine in self._engines())  # type: ignore[attr-defined]
+        return sum(engine.total_log_jacobian() for engine in self._engines())

@@ -167,7 +167,7 @@ NO_MISSING = "missing values do not go here; drop these rows, or fill them in by
 
 
 def raise_if_not_finite(
-    rows: NDArray[Any], names: NDArray[Any] | None = None, missing_allowed: bool = False
+    rows: NDArray[Any], names: NDArray[Any] | None = None, missing_allowed: bool = False, first_row: int = 0
 ) -> None:
     """Raise an error that names the first row and column with infinity, or NaN if that is not allowed."""
     for start in range(0, rows.shape[0], 65_536):
@@ -179,7 +179,7 @@ def raise_if_not_finite(
         value = rows[start + row, column]
         kind, advice = ("NaN", NO_MISSING) if np.isnan(value) else ("infinity", "remove or correct it")
         name = f" ({names[column]!r})" if names is not None else ""
-        raise ValueError(f"Input X contains {kind} at row {start + row}, column {column}{name}; {advice}")
+        raise ValueError(f"Input X contains {kind} at row {first_row + start + row}, column {column}{name}; {advice}")
 
 
 class NotFiniteError(ValueError):

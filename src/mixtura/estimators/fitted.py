@@ -8,26 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixtura.em import Status
-from mixtura.engine import RowOutput, create_engine
+from mixtura.engine import RowOutput
 from mixtura.estimators.base import (
     BaseEstimator,
     DensityMixin,
     MissingAllowedMixin,
-    NotFiniteError,
     check_is_fitted,
     check_random_state,
-    check_rows,
-    check_weights,
-    inspect_block,
-    raise_if_not_finite,
 )
-from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
+from mixtura.estimators.mapping import mapped, total_log_density
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
-from mixtura.source import ArraySource
-from mixtura.standardization import Standardization
 from mixtura.summary import summary_text
 
 __all__ = ["FittedMixture"]
@@ -76,48 +69,28 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
         """Inverse covariances."""
         return self.mixture_.shape.precision(self.precisions_cholesky_)
 
-    def _map(self, X: Any, output: RowOutput) -> NDArray[Any]:
-        """A value for each of new rows, computed in the fitted mixture's own coordinates."""
-        check_is_fitted(self)
-        rows = check_rows(self, X, reset=False, missing_allowed=True)
-        standardization = Standardization.of_mixture(self.mixture_)
-        engine = create_engine(self.engine, ArraySource(rows), standardization, self.n_threads)
-        forms = standardization.forward(self.mixture_).forms
-        try:
-            values = engine.map_rows(forms, output, inspect_block)
-        except NotFiniteError:
-            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
-            warn_of_empty_rows(rows, stacklevel=3)
-            source = ArraySource(rows, incomplete=has_missing(rows))
-            engine = create_engine(self.engine, source, standardization, self.n_threads)
-            values = engine.map_rows(forms, output)
-        if output is not RowOutput.LOG_DENSITY:
-            return values
-        return values - getattr(engine, "log_jacobian", standardization.log_jacobian)
-
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fit, and return the label (N,) of each row under the fitted parameters."""
         return self.fit(X, y, sample_weight=sample_weight).predict(X)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Most probable component of each row: (N,); -1 for noise."""
-        labels = self._map(X, RowOutput.LABELS)
+        labels = mapped(self, X, RowOutput.LABELS)
         labels[labels == self.mixture_.n_components] = -1
         return labels
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probability of each component for each row: (N, K); one column more, the last, for noise."""
-        return self._map(X, RowOutput.RESPONSIBILITIES)
+        return mapped(self, X, RowOutput.RESPONSIBILITIES)
 
     def score_samples(self, X: Any) -> Array:
         """Log density of each row: (N,)."""
-        return self._map(X, RowOutput.LOG_DENSITY)
+        return mapped(self, X, RowOutput.LOG_DENSITY)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log density, weighted if weights are given."""
-        log_density = self.score_samples(X)
-        weights = check_weights(sample_weight, log_density.shape[0])
-        return float(log_density.mean() if weights is None else weights @ log_density / weights.sum())
+        total, count = total_log_density(self, X, sample_weight)
+        return total / count
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Draw rows (n, D) and the component (n,) of each, grouped by component; -1 for noise, at the end."""
@@ -131,20 +104,13 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
 
         N is the total weight.
         """
-        total, count = self._total_log_likelihood(X, sample_weight)
+        total, count = total_log_density(self, X, sample_weight)
         return -2.0 * total + self.mixture_.n_parameters * float(np.log(count))
 
     def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion, -2 log L + 2 p: lower is better."""
-        total, _ = self._total_log_likelihood(X, sample_weight)
+        total, _ = total_log_density(self, X, sample_weight)
         return -2.0 * total + 2.0 * self.mixture_.n_parameters
-
-    def _total_log_likelihood(self, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        log_density = self.score_samples(X)
-        weights = check_weights(sample_weight, log_density.shape[0])
-        if weights is None:
-            return float(log_density.sum()), float(log_density.shape[0])
-        return float(weights @ log_density), float(weights.sum())
 
     def summary(self) -> str:
         """The fitted model as text: facts, then a line a component."""

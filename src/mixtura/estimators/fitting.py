@@ -16,7 +16,6 @@ from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine import create_engine
 from mixtura.estimators.base import ConstantFeatureWarning, raise_if_not_finite
 from mixtura.estimators.incomplete import (
-    has_missing,
     mean_log_jacobian,
     observed_moments,
     warn_of_empty_rows,
@@ -30,7 +29,7 @@ from mixtura.mstep import MStep
 from mixtura.prior import ConjugatePrior, Prior
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
-from mixtura.source import ArraySource
+from mixtura.source import Source
 from mixtura.standardization import Standardization
 from mixtura.trace import Trace
 
@@ -63,24 +62,20 @@ class Fit:
 
 def fit_mixture(
     estimator: Any,
-    rows: NDArray[Any],
-    weights: Array | None,
+    source: Source,
+    kept: NDArray[np.bool_] | None,
     previous: Mixture | None,
     on_pass: OnPass | None = None,
     on_search: OnSearch | None = None,
 ) -> Fit:
-    """Fit the mixture that an estimator's parameters describe to (N, D) rows with weights (N,)."""
-    kept = None if weights is None else weights > 0
-    if weights is not None and kept is not None and not kept.all():
-        rows, weights = rows[kept], weights[kept]
-    if rows.shape[0] < estimator.n_components:
+    """Fit the mixture that an estimator's parameters describe to a source; ``kept`` says which of all rows it has."""
+    if source.n_rows < estimator.n_components:
         raise ValueError(
-            f"Expected n_samples >= n_components: {rows.shape[0]} rows of positive weight cannot hold "
+            f"Expected n_samples >= n_components: {source.n_rows} rows of positive weight cannot hold "
             f"{estimator.n_components} components"
         )
-    source = ArraySource(rows, weights, has_missing(rows))
     if source.incomplete:
-        warn_of_empty_rows(source.rows, stacklevel=4)
+        warn_of_empty_rows(source, stacklevel=4)
     mstep = MStep(estimator.covariance_type, float(estimator.reg_covar), bool(estimator.equal_weights))
     names = getattr(estimator, "feature_names_in_", None)
     standardization = standardize(source, mstep.model, estimator.engine, names, estimator.n_threads)
@@ -133,7 +128,7 @@ def _fixed_parts(estimator: Any, standardization: Standardization, mstep: MStep)
     return complete(estimator.fixed, mstep.model, estimator.n_components, shift, unit, equal_weights=equal)
 
 
-def prior_of(estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape) -> Prior:
+def prior_of(estimator: Any, source: Source, standardization: Standardization, shape: Shape) -> Prior:
     """The prior that the estimator asks for, in standardised coordinates; its scale is that of the source's rows."""
     mean, covariance = _mean_and_covariance(estimator, source, standardization, shape)
     if np.linalg.eigvalsh(covariance)[0] < estimator.reg_covar:  # as singular as the cells that it should mend
@@ -146,7 +141,7 @@ def prior_of(estimator: Any, source: ArraySource, standardization: Standardizati
 
 
 def _mean_and_covariance(
-    estimator: Any, source: ArraySource, standardization: Standardization, shape: Shape
+    estimator: Any, source: Source, standardization: Standardization, shape: Shape
 ) -> tuple[Array, Array]:
     """Of all rows together, (D,) and (D, D), the covariance of that shape; of incomplete rows as EM has them."""
     n_features = standardization.shift.size
@@ -166,7 +161,7 @@ def _mean_and_covariance(
 
 
 def standardize(
-    source: ArraySource,
+    source: Source,
     model: CovarianceModel,
     engine: str,
     names: NDArray[Any] | None = None,
@@ -191,20 +186,21 @@ def standardize(
 
 
 def _complete_moments(
-    source: ArraySource, engine: str, names: NDArray[Any] | None, threads: int | None
+    source: Source, engine: str, names: NDArray[Any] | None, threads: int | None
 ) -> tuple[Array, Array]:
     """Mean and variance (D,) of features without missing values."""
-    pivot = source.rows[0].astype(np.float64)
+    pivot = source.take(slice(0, 1)).rows[0].astype(np.float64)
     mean, variance = _moments(source, pivot, engine, threads)
     if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(variance))):
-        raise_if_not_finite(source.rows, names)
+        for block in source.blocks():
+            raise_if_not_finite(block.rows, names, first_row=block.start)
         raise ValueError("the squares of these values overflow float64; divide the features by a constant first")
     if np.any(np.abs(mean - pivot) > DISTANT_PIVOT * np.sqrt(variance)):
         mean, variance = _moments(source, mean, engine, threads)
     return mean, variance
 
 
-def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | None) -> None:
+def _check_spread(source: Source, variance: Array, names: NDArray[Any] | None) -> None:
     labels = [f"{j}" if names is None else f"{j} ({names[j]!r})" for j in range(variance.size)]
     spread = np.sqrt(variance)
     for j in np.flatnonzero(spread > LARGEST_SPREAD):
@@ -212,9 +208,11 @@ def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | No
             f"feature {labels[j]} spreads over {spread[j]:.3g}, too much to square; divide it by a constant"
         )
     for j in np.flatnonzero(spread < SMALLEST_SPREAD):
-        column = source.rows[:, j]
-        column = column[~np.isnan(column)]
-        if np.any(column != column[0]) and np.abs(column).max() < SMALLEST_SPREAD:
+        low, high = np.inf, -np.inf
+        for block in source.blocks():
+            low = float(np.fmin.reduce(block.rows[:, j], initial=low))
+            high = float(np.fmax.reduce(block.rows[:, j], initial=high))
+        if low < high and max(abs(low), abs(high)) < SMALLEST_SPREAD:
             raise ValueError(f"feature {labels[j]} is too small to square; multiply it by a constant")
         warnings.warn(
             f"feature {labels[j]} is constant; it cannot tell components apart and makes every covariance "
@@ -224,7 +222,7 @@ def _check_spread(source: ArraySource, variance: Array, names: NDArray[Any] | No
         )
 
 
-def _moments(source: ArraySource, pivot: Array, engine: str, threads: int | None) -> tuple[Array, Array]:
+def _moments(source: Source, pivot: Array, engine: str, threads: int | None) -> tuple[Array, Array]:
     """Mean and variance (D,) of the features, as a one-component E-step about the pivot (D,)."""
     n_features = pivot.size
     standardization = Standardization(pivot, np.ones(n_features))

@@ -15,12 +15,11 @@ from mixtura.estimators.base import (
     CallbackSupportMixin,
     CollapsedComponentWarning,
     ConvergenceWarning,
-    check_rows,
-    check_weights,
     with_callbacks,
 )
 from mixtura.estimators.fitted import FittedMixture
 from mixtura.estimators.fitting import Fit, fit_mixture
+from mixtura.estimators.opening import opened
 from mixtura.estimators.parameters import check_parameters
 from mixtura.search import SearchReport
 
@@ -220,12 +219,11 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
             names the row and column.
         """
         check_parameters(self)
-        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
-        weights = check_weights(sample_weight, rows.shape[0])
-        context = self._begin_callbacks(X, y)
-        start = self.mixture_ if self.warm_start and hasattr(self, "mixture_") else None
-        on_search = self._say_search if self.verbose else None
-        fit = fit_mixture(self, rows, weights, start, self._progress(context), on_search)
+        with opened(self, X, sample_weight) as (source, kept):
+            context = self._begin_callbacks(X, y)
+            start = self.mixture_ if self.warm_start and hasattr(self, "mixture_") else None
+            on_search = self._say_search if self.verbose else None
+            fit = fit_mixture(self, source, kept, start, self._progress(context), on_search)
         self._set_fitted(
             fit.mixture,
             converged=fit.status is Status.CONVERGED,

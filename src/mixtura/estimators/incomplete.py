@@ -12,7 +12,7 @@ from mixtura.engine import Engine, RowOutput, create_engine
 from mixtura.estimators.base import raise_if_not_finite
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
-from mixtura.source import ArraySource, Source
+from mixtura.source import Source
 from mixtura.standardization import Standardization
 
 __all__ = [
@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+#: Rows that a warning names.
+SHOWN = 5
+
+
 class UnobservedRowWarning(UserWarning):
     """A row has no observed value at all."""
 
@@ -36,7 +40,7 @@ def has_missing(rows: NDArray[Any]) -> bool:
         return bool(np.isnan(rows.sum())) and bool(np.isnan(rows).any())
 
 
-def observed_moments(source: ArraySource, names: NDArray[Any] | None) -> tuple[Array, Array]:
+def observed_moments(source: Source, names: NDArray[Any] | None) -> tuple[Array, Array]:
     """Mean and variance (D,) of what was observed of each feature.
 
     Raises
@@ -44,9 +48,9 @@ def observed_moments(source: ArraySource, names: NDArray[Any] | None) -> tuple[A
     ValueError
         If a value is infinite, or a feature was never observed; it is named.
     """
-    raise_if_not_finite(source.rows, names, missing_allowed=True)
     count = mean = np.zeros(source.n_features)
     for block in source.blocks():
+        raise_if_not_finite(block.rows, names, missing_allowed=True, first_row=block.start)
         weights = _weights(block.rows, block.weights)
         count = count + weights.sum(axis=0)
         mean = mean + (weights * np.nan_to_num(block.rows)).sum(axis=0)
@@ -95,13 +99,18 @@ def mean_log_jacobian(engine: Engine, standardization: Standardization, source: 
     return standardization.log_jacobian if total is None else total() / source.total_weight
 
 
-def warn_of_empty_rows(rows: NDArray[Any], stacklevel: int) -> None:
+def warn_of_empty_rows(source: Source, stacklevel: int) -> None:
     """Say which rows have no observed value: they are given the prior weights, and log density 0."""
-    empty = np.flatnonzero(np.isnan(rows).all(axis=1))
-    if empty.size:
-        some = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
+    number = 0
+    first: list[int] = []
+    for block in source.blocks():
+        empty = np.flatnonzero(np.isnan(block.rows).all(axis=1)) + block.start
+        number += empty.size
+        first += empty[: SHOWN - len(first)].tolist()
+    if number:
+        some = ", ".join(map(str, first)) + (", ..." if number > SHOWN else "")
         warnings.warn(
-            f"{empty.size} rows have no observed value (row {some}); they have log density 0, and the mixing "
+            f"{number} rows have no observed value (row {some}); they have log density 0, and the mixing "
             "proportions as their probabilities",
             UnobservedRowWarning,
             stacklevel=stacklevel + 1,

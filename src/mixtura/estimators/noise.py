@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixtura.background import Background
 from mixtura.initialization.noise import bounding_box, isolated
 from mixtura.shape import Array
-from mixtura.source import ArraySource
+from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 
 __all__ = ["NoiseStart", "noise_start"]
@@ -51,7 +51,7 @@ class NoiseStart:
 
 def noise_start(
     noise: Any,
-    source: ArraySource,
+    source: Source,
     kept: NDArray[np.bool_] | None,
     standardization: Standardization,
     unit_free: bool,
@@ -64,7 +64,7 @@ def noise_start(
     ----------
     noise : bool or array of shape (N,)
         True, or which rows may be noise, of all rows that the user gave.
-    source : ArraySource
+    source : Source
     kept : array of shape (N,) or None
         Which of all rows are in the source.
     standardization : Standardization
@@ -86,7 +86,7 @@ def noise_start(
     thin = _thinned(source, ROWS)
     rows, weights = standardization.rows(thin.rows), _weights(thin)
     if given:
-        pool, guess = source, _guess(noise, source.n_rows, kept)
+        pool, guess = source.take(slice(None)), _guess(noise, source.n_rows, kept)
         if source.n_rows - int(guess.sum()) < n_components:
             raise ValueError(f"noise leaves {source.n_rows - int(guess.sum())} rows for {n_components} components")
     else:
@@ -130,9 +130,7 @@ def _weights(source: ArraySource) -> Array:
     return np.ones(source.n_rows) if source.weights is None else source.weights
 
 
-def _thinned(source: ArraySource, size: int) -> ArraySource:
+def _thinned(source: Source, size: int) -> ArraySource:
     """Evenly spaced rows, at most about ``size``; all of them where there are not more."""
     step = -(-source.n_rows // size)
-    if step == 1:
-        return source
     return source.take(slice(None, None, step))

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mixtura.engine.native_threads import thread_count
+from mixtura.engine.threads import thread_count
 from mixtura.estimators.base import check_rows, check_weights
 from mixtura.estimators.incomplete import has_missing
 from mixtura.shape import Array
 from mixtura.source import ArraySource, FileSource, Source
 from mixtura.table import RowReader, is_place, open_rows
 
-__all__ = ["opened", "reader_of"]
+__all__ = ["WEIGHTS_ARE_A_COLUMN", "opened", "reader_of"]
+
+WEIGHTS_ARE_A_COLUMN = "sample_weight is for rows in memory; those of a file are a column: open_rows(..., weights=NAME)"
 
 
 def reader_of(estimator: Any, X: Any, *, fitted: bool) -> RowReader | None:
@@ -60,7 +62,7 @@ def opened(
         yield _positive(rows, weights)
         return
     if sample_weight is not None:
-        raise ValueError("weights of rows that are read from files are a column of theirs: open_rows(..., weights=NAME)")
+        raise ValueError(WEIGHTS_ARE_A_COLUMN)
     _know_features(estimator, reader)
     with reader.source() as file:
         source = file.at_hand()

@@ -13,6 +13,7 @@ from mixtura import search
 from mixtura.covariance import nearest_member
 from mixtura.em import EMOptions
 from mixtura.engine import Engine, create_engine
+from mixtura.estep import moments_of
 from mixtura.estimators.base import check_random_state
 from mixtura.estimators.incomplete import filled
 from mixtura.estimators.noise import NoiseStart
@@ -24,8 +25,9 @@ from mixtura.initialization.k_means import nearest
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.shape import Array
-from mixtura.source import ArraySource
+from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
+from mixtura.suffstats import SufficientStats
 
 __all__ = ["OnSearch", "StartMaker"]
 
@@ -37,7 +39,7 @@ class StartMaker:
     """Makes the mixtures, in standardised coordinates, from which EM starts."""
 
     estimator: Any
-    source: ArraySource
+    source: Source
     standardization: Standardization
     mstep: MStep
     kept: NDArray[np.bool_] | None
@@ -68,7 +70,7 @@ class StartMaker:
         rng = check_random_state(estimator.random_state)
         given = estimator.init_params
         if callable(given):
-            given = given(self.source.rows, estimator.n_components, rng)
+            given = given(self._in_memory().rows, estimator.n_components, rng)
         if estimator.means_init is not None:
             return [self._from_parameters(self._near_given_means())]
         if not isinstance(given, str):
@@ -119,29 +121,34 @@ class StartMaker:
             self.leading.extend(starts_that_lead_to(end, starts, fine_engine, self.mstep, options))
         return end.mixture if self.fixed is None else end.mixture.take(np.argsort(self.fixed.order))
 
-    def _engine(self, source: ArraySource) -> Engine:
+    def _engine(self, source: Source) -> Engine:
         return create_engine(self.estimator.engine, source, self.standardization, self.estimator.n_threads)
 
     def _n_parameters(self) -> int:
         k, d = self.estimator.n_components, self.source.n_features
         return k * (1 + d) + self.mstep.model.n_parameters(k, d)
 
-    def _subsample(self, size: int, rng: np.random.RandomState) -> ArraySource:
+    def _subsample(self, size: int, rng: np.random.RandomState) -> Source:
         """About that many rows, each at most once, in the order of the data; all of them where there are not more."""
         if self.source.n_rows <= size:
-            return self.source
+            return self.source.at_hand()
         # drawing with replacement and dropping repeats: a permutation of a million rows takes longer than a pass
         chosen = np.unique(rng.randint(0, self.source.n_rows, size))
         return self.source.take(chosen)
 
-    def _sample(self, subsample: ArraySource) -> search.Sample:
+    def _sample(self, subsample: Source) -> search.Sample:
         if self.noise is not None:
             subsample = self.noise.sample(subsample.n_rows)
-        return search.canonical_sample(filled(self.standardization.rows(subsample.rows)), subsample.weights)
+        chosen = subsample.take(slice(None))
+        return search.canonical_sample(filled(self.standardization.rows(chosen.rows)), chosen.weights)
+
+    def _in_memory(self) -> ArraySource:
+        return self.source.take(slice(None))
 
     def _all_rows(self) -> search.Sample:
-        weights = self.source.weights
-        rows = filled(self.standardization.rows(self.source.rows))
+        source = self._in_memory()
+        weights = source.weights
+        rows = filled(self.standardization.rows(source.rows))
         weights = np.ones(rows.shape[0]) if weights is None else weights
         if self.noise is not None and self.noise.noise is not None:
             weights = np.where(self.noise.noise, 0.0, weights)
@@ -156,9 +163,16 @@ class StartMaker:
     def _near_given_means(self) -> Mixture:
         means = self._given("means_init", (self.estimator.n_components, self.source.n_features))
         scaled = (means - self.standardization.shift) / self.standardization.scale
-        sample = self._all_rows()
-        labels = nearest(sample.rows, scaled)
-        return search.partition_start(sample, np.eye(self.estimator.n_components)[labels], self._free)
+        total = SufficientStats.zero(scaled, self.mstep.model.shape)
+        guess = None if self.noise is None else self.noise.noise
+        for block in self.source.blocks():
+            rows = filled(self.standardization.rows(block.rows))
+            weights = np.ones(len(rows)) if block.weights is None else block.weights
+            if guess is not None:
+                weights = np.where(guess[block.start : block.start + len(rows)], 0.0, weights)
+            shares = np.eye(len(means))[nearest(rows, scaled)] * weights[:, None]
+            total += moments_of(rows, shares, scaled, total.shape, 0.0, float(weights.sum()))
+        return self._free(total).mixture
 
     def _given(self, name: str, shape: tuple[int, ...]) -> Array:
         array = np.asarray(getattr(self.estimator, name), dtype=np.float64)

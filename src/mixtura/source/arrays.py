@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.shape import Array
@@ -32,7 +33,12 @@ class ArraySource:
     incomplete: bool = False
 
     def take(self, rows: NDArray[Any] | slice) -> ArraySource:
-        """Some of the rows, by index, flag or slice."""
+        """Some of the rows, by index, flag or slice; itself where that is all of them."""
+        if isinstance(rows, slice):
+            if rows == slice(None):
+                return self
+            if rows.step not in (None, 1):  # side by side, as from a file: how rows lie in memory shows in a last bit
+                rows = np.arange(self.n_rows)[rows]
         return ArraySource(self.rows[rows], None if self.weights is None else self.weights[rows], self.incomplete)
 
     @property

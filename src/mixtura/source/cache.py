@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import tempfile
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -141,7 +142,7 @@ def kept_cache(
         facts = json.loads(Path(f"{stem}.json").read_text(encoding="utf-8"))
         if facts.get("version") != VERSION or facts.get("fingerprint") != json.loads(json.dumps(fingerprint)):
             return None
-        rows, weights = (closing.enter_context(open(f"{stem}.{kind}", "rb", 0)) for kind in ("rows", "weights"))
+        rows, weights = (closing.enter_context(FileIO(f"{stem}.{kind}")) for kind in ("rows", "weights"))
         sizes = [os.fstat(stream.fileno()).st_size for stream in (rows, weights)]
         n_rows, width = facts["n_rows"], facts["n_features"] * np.dtype(facts["dtype"]).itemsize
         if sizes != [n_rows * width, n_rows * 8 * facts["weighted"]]:
@@ -167,6 +168,6 @@ def _stem(fingerprint: Fingerprint) -> str:
 
 def _write(stream: IO[bytes], values: NDArray[Any]) -> None:
     """All of it: an unbuffered file may take less at a time."""
-    left = memoryview(values).cast("B") if values.size else memoryview(b"")
+    left = values.reshape(-1).view(np.uint8).data
     while left.nbytes:
         left = left[stream.write(left) :]

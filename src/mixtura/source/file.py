@@ -71,7 +71,7 @@ class Matrix:
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows start to stop."""
         rows = np.empty((stop - start, self.shape[1]), dtype=self.dtype)
-        left = memoryview(rows).cast("B") if rows.size else memoryview(b"")
+        left = rows.reshape(-1).view(np.uint8).data
         with self._lock:
             self.stream.seek(self.offset + start * self.shape[1] * rows.itemsize)
             while left.nbytes:
@@ -133,8 +133,8 @@ class FileSource:
         needed = min(self.n_rows, max(part, block)) * self._rows.row_bytes
         if needed > self._memory_limit / 2:
             raise ValueError(
-                f"memory_limit is {self._memory_limit / 1e6:.0f} MB, but blocks of rows with {self.n_features} features "
-                f"for {threads} threads take {needed / 1e6:.0f} MB; set it to at least {2 * needed / 1e6:.0f} MB"
+                f"memory_limit is {self._memory_limit / 1e6:.0f} MB, but blocks of rows with {self.n_features} "
+                f"features for {threads} threads take {needed / 1e6:.0f} MB; it must be at least twice that"
             )
 
     def _piece(self, part: slice) -> ArraySource:

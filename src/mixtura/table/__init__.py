@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike
 from mixtura.atomic import replacing
 from mixtura.table.binary import read_npy, read_parquet, write_npy, write_parquet
 from mixtura.table.columns import Request, Table, TableError
+from mixtura.table.reader import RowReader, bytes_of, is_place, open_rows
 from mixtura.table.text import DELIMITERS, read_text, write_text
 
-__all__ = ["WRITABLE", "Table", "TableError", "read_table", "write_table"]
+__all__ = ["WRITABLE", "RowReader", "Table", "TableError", "bytes_of", "is_place", "open_rows",
+           "read_table", "write_table"]  # fmt: skip
 
 WRITABLE = (".csv", ".tsv", ".txt", ".parquet", ".npy")
 

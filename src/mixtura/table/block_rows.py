@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -81,10 +82,11 @@ class BlockRows:
 
     def _cut(self, values: NDArray[Any], place: int, n_rows: int) -> Iterator[Piece]:
         for start in range(0, len(values), n_rows):
-            yield Piece(
-                values[start : start + n_rows],
-                lambda row, start=start: f"block {place}, row {start + row} of it (counted from 0)",  # type: ignore[misc]
-            )
+            yield Piece(values[start : start + n_rows], partial(_place, place, start))
+
+
+def _place(block: int, start: int, row: int) -> str:
+    return f"block {block}, row {start + row} of it (counted from 0)"
 
 
 def _parts(block: Any, place: int) -> tuple[NDArray[Any], Array | None, list[str] | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from io import FileIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +43,7 @@ class NpyRows:
     def pieces(self, n_rows: int) -> Iterator[Piece]:
         """See `RowFile.pieces`."""
         kind = np.float32 if self.single else np.float64
-        with open(self.path, "rb", buffering=0) as stream:
+        with FileIO(self.path) as stream:
             whole = self._shape[::-1] if self._by_columns else self._shape
             matrix = Matrix(stream, self._offset, (whole[0] * whole[1], 1), self._dtype, self.path)
             for start in range(0, self._shape[0], n_rows):
@@ -50,7 +52,7 @@ class NpyRows:
                     values = self._read(matrix, start, stop)
                 except SourceFileError:
                     raise TableError(f"ends before row {stop}: it was cut off while it was read") from None
-                yield Piece(values.astype(kind, copy=False), lambda row, start=start: f"row {start + row} (counted from 0)")  # type: ignore[misc]
+                yield Piece(values.astype(kind, copy=False), partial(_place, start))
 
     def _read(self, matrix: Matrix, start: int, stop: int) -> NDArray[np.generic]:
         """The wanted columns of some rows."""
@@ -65,3 +67,7 @@ class NpyRows:
         """Where the rows begin and their shape, if the file can be used as a block cache is; else None."""
         plain = not self._by_columns and self._dtype in (np.dtype("<f8"), np.dtype("<f4")) and self._dtype.isnative
         return (self._offset, self._shape) if plain and self.columns.wanted == tuple(range(self._shape[1])) else None
+
+
+def _place(start: int, row: int) -> str:
+    return f"row {start + row} (counted from 0)"

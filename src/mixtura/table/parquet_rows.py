@@ -49,7 +49,13 @@ class ParquetRows:
     def _open(self) -> Any:
         from pyarrow import parquet
 
-        return parquet.ParquetFile(self.path, memory_map=False, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        return parquet.ParquetFile(
+            self.path,
+            memory_map=False,
+            buffer_size=BUFFER_BYTES,
+            pre_buffer=False,
+            page_checksum_verification=True,  # where a file has checksums
+        )
 
     def pieces(self, n_rows: int) -> Iterator[Piece]:
         """See `RowFile.pieces`."""

@@ -6,8 +6,9 @@ import contextlib
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ class RowReader:
         place = file.as_they_lie() if isinstance(file, NpyRows) and len(self._files) == 1 else None
         if place is None:
             return None
-        stream = closing.enter_context(open(file.path, "rb", buffering=0))
+        stream = closing.enter_context(FileIO(file.path))
         matrix = Matrix(stream, *place, np.dtype(np.float32 if file.single else np.float64), file.path)
         incomplete = False
         for rows, _ in self:
@@ -219,14 +220,12 @@ class RowReader:
             if earlier is not None:
                 return earlier
         pieces = iter(self)
-        first = next(pieces, None)
+        first = next(pieces, None)  # what is wrong with the files comes before what is wrong with the cache
         single = all(file.single for file in self._files)
         writer = CacheWriter(self.n_features, single, self._cache_folder, fingerprint)
         closing.callback(writer.close)
         while first is not None:
-            rows, weights = first
-            kept = None if weights is None or weights.all() else weights > 0
-            writer.append(rows if kept is None else rows[kept], weights if weights is None or kept is None else weights[kept])
+            writer.append(*_positive(*first))
             first = next(pieces, None)
         if fingerprint is not None and fingerprint != self._fingerprint():
             raise TableError("a file has changed while it was read")
@@ -248,6 +247,13 @@ class RowReader:
             "missing": sorted(self._request.missing),
             "single": [file.single for file in self._files],
         }
+
+
+def _positive(rows: NDArray[Any], weights: Array | None) -> tuple[NDArray[Any], Array | None]:
+    """Those rows whose weight is not zero."""
+    if weights is None or weights.all():
+        return rows, weights
+    return rows[weights > 0], weights[weights > 0]
 
 
 def _paths(data: Any) -> list[str]:
@@ -278,6 +284,7 @@ def _ending(path: str) -> str:
 
 
 def _open(path: str, request: Request) -> RowFile:
+    os.stat(path)  # that it is not there is to be said before that its ending is unknown
     ending = _ending(path)
     if ending in (".parquet", ".pq"):
         return ParquetRows(path, request)

@@ -77,11 +77,11 @@ def _split(piece: Piece, columns: Columns) -> tuple[NDArray[Any], Array | None]:
     if suspicious:
         for row, column in np.argwhere(np.isinf(values)):
             label = columns.label(columns.wanted[column])
-            raise TableError(f"{piece.place(row)}, {label}: {values[row, column]} is infinite; correct it")
+            raise TableError(f"{piece.place(int(row))}, {label}: {values[row, column]} is infinite; correct it")
     if columns.weights is None:
         return values, None
     weights = values[:, n_features].astype(np.float64)
     for row in np.flatnonzero(~(weights >= 0)):
         problem = "the row has no weight" if np.isnan(weights[row]) else f"the weight {weights[row]:g} is negative"
-        raise TableError(f"{piece.place(row)}, {columns.label(columns.weights)}: {problem}")
+        raise TableError(f"{piece.place(int(row))}, {columns.label(columns.weights)}: {problem}")
     return values[:, :n_features], weights

@@ -8,7 +8,7 @@ import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from mixtura.table.text import ALWAYS_MISSING, DELIMITERS, PERHAPS_MISSING, Cell
 __all__ = ["COMPRESSIONS", "TextRows"]
 
 COMPRESSIONS = (".gz", ".zst")
+
+#: Of a first line, so much is looked at.
+LONGEST_LINE = 1 << 20
 
 #: pyarrow parses about so many bytes of text at a time.
 BLOCK_BYTES = 1 << 20
@@ -33,14 +36,25 @@ class _TextFile(Cells):
     def open(self) -> IO[bytes]:
         """Its bytes, without their compression."""
         if self.path.endswith(".gz"):
-            return gzip.open(self.path, "rb")  # type: ignore[return-value]
+            return cast("IO[bytes]", gzip.open(self.path, "rb"))
         if self.path.endswith(".zst"):
             try:
                 import pyarrow
             except ImportError:
                 raise TableError('.zst needs pyarrow; install it with: pip install "mixtura[io]"') from None
-            return io.BufferedReader(pyarrow.input_stream(self.path, compression="zstd"))  # type: ignore[arg-type]
+            return io.BufferedReader(pyarrow.input_stream(self.path, compression="zstd"))
         return open(self.path, "rb")
+
+    def first_line(self) -> str:
+        """The first line that is not blank."""
+        try:
+            with self.open() as stream:
+                while line := stream.readline(LONGEST_LINE):
+                    if line.strip():
+                        return line.decode("utf-8", "replace")
+        except (EOFError, OSError) as error:
+            raise _explanation(error, 0) from None
+        raise TableError("is empty")
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and cells of each row that is not blank."""
@@ -54,14 +68,17 @@ class _TextFile(Cells):
                         yield line, cells
         except csv.Error as error:
             raise TableError(f"line {line + 1}: {error}") from None
-        except UnicodeDecodeError:
-            raise TableError(f"after line {line}: is not UTF-8 text") from None
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise TableError(f"after line {line}: the compressed file is cut off or damaged: {error}") from None
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise TableError(f"after line {line}: the compressed file is cut off or damaged: {error}") from None
+        except (EOFError, OSError, UnicodeDecodeError) as error:
+            raise _explanation(error, line) from None
+
+
+def _explanation(error: Exception, line: int) -> Exception:
+    """What an error of reading means, after so many lines."""
+    if isinstance(error, UnicodeDecodeError):
+        return TableError(f"after line {line}: is not UTF-8 text")
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return TableError(f"after line {line}: the compressed file is cut off or damaged: {error}")
 
 
 class TextRows:
@@ -78,11 +95,9 @@ class TextRows:
         name = Path(path)
         ending = (name.with_suffix("") if name.suffix.lower() in COMPRESSIONS else name).suffix.lower()
         missing = ALWAYS_MISSING | {one.strip() for one in request.missing}
-        line, first = next(_TextFile("\n", missing, path).rows(), (0, None))
-        if first is None:
-            raise TableError("is empty")
+        first = _TextFile("", missing, path).first_line()
         candidates = DELIMITERS[ending]
-        delimiter = next((one for one in candidates if one in first[0]), candidates[0])
+        delimiter = next((one for one in candidates if one in first), candidates[0])
         self._text = _TextFile(delimiter, missing, path)
         line, cells = next(self._text.rows())
         header = any(not self._text.is_number(c) and c.strip().lower() not in PERHAPS_MISSING for c in cells)

@@ -1,0 +1,78 @@
+"""A value for every row, of rows in memory or not: what predictions and scores are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mixtura.engine import RowOutput, create_engine
+from mixtura.estimators.base import (
+    NotFiniteError,
+    check_is_fitted,
+    check_rows,
+    check_weights,
+    inspect_block,
+    raise_if_not_finite,
+)
+from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
+from mixtura.estimators.opening import WEIGHTS_ARE_A_COLUMN, reader_of
+from mixtura.shape import Array
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
+
+__all__ = ["mapped", "total_log_density"]
+
+
+def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
+    """A value for each row, computed in the fitted mixture's own coordinates."""
+    check_is_fitted(estimator)
+    reader = reader_of(estimator, X, fitted=True)
+    if reader is None:
+        return _mapped(estimator, check_rows(estimator, X, reset=False, missing_allowed=True), output)
+    pieces = [_mapped(estimator, rows, output) for rows, _ in reader]
+    if not pieces:
+        raise ValueError("there are no rows of data")
+    return np.concatenate(pieces)
+
+
+def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
+    """Weighted sum of the rows' log densities, and of their weights."""
+    check_is_fitted(estimator)
+    reader = reader_of(estimator, X, fitted=True)
+    if reader is None:
+        log_density = mapped(estimator, X, RowOutput.LOG_DENSITY)
+        return _sums(log_density, check_weights(sample_weight, log_density.shape[0]))
+    if sample_weight is not None:
+        raise ValueError(WEIGHTS_ARE_A_COLUMN)
+    total, count = 0.0, 0.0
+    for rows, weights in reader:
+        one, number = _sums(_mapped(estimator, rows, RowOutput.LOG_DENSITY), weights)
+        total, count = total + one, count + number
+    if count == 0:
+        raise ValueError("there are no rows of data of positive weight")
+    return total, count
+
+
+def _sums(log_density: Array, weights: Array | None) -> tuple[float, float]:
+    if weights is None:
+        return float(log_density.sum()), float(log_density.shape[0])
+    return float(weights @ log_density), float(weights.sum())
+
+
+def _mapped(estimator: Any, rows: NDArray[Any], output: RowOutput) -> NDArray[Any]:
+    standardization = Standardization.of_mixture(estimator.mixture_)
+    engine = create_engine(estimator.engine, ArraySource(rows), standardization, estimator.n_threads)
+    forms = standardization.forward(estimator.mixture_).forms
+    try:
+        values = engine.map_rows(forms, output, inspect_block)
+    except NotFiniteError:
+        raise_if_not_finite(rows, getattr(estimator, "feature_names_in_", None), missing_allowed=True)
+        warn_of_empty_rows(ArraySource(rows), stacklevel=4)
+        source = ArraySource(rows, incomplete=has_missing(rows))
+        engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
+        values = engine.map_rows(forms, output)
+    if output is not RowOutput.LOG_DENSITY:
+        return values
+    return values - getattr(engine, "log_jacobian", standardization.log_jacobian)
