@@ -67,8 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": set(),
 }
 #: The outer ring may import anything, and nothing above may import it.
-FILES_OF_MODELS = {"persistence", "kinds", "document", "mixture_document", "estimator_document", "atomic"}
-OUTER = (FILES_OF_MODELS | {"plot", "report", "cli", "__main__"}) - {"atomic"}
+FILES_OF_MODELS = {"persistence", "kinds", "document", "mixture_document", "estimator_document"}
+OUTER = FILES_OF_MODELS | {"plot", "report", "cli", "__main__"}
 #: Third-party packages that have one home each.
 HOMES = {"matplotlib": "plot", "typer": "cli", "rich": "cli", "pyarrow": "table"}
 #: Inside the package, scikit-learn is for the estimators and for the data sets' Bunch.

@@ -12,7 +12,7 @@ from mixtura.engine import Engine, RowOutput, create_engine
 from mixtura.estimators.base import raise_if_not_finite
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
-from mixtura.source import Source
+from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 
 __all__ = [
@@ -99,8 +99,9 @@ def mean_log_jacobian(engine: Engine, standardization: Standardization, source: 
     return standardization.log_jacobian if total is None else total() / source.total_weight
 
 
-def warn_of_empty_rows(source: Source, stacklevel: int) -> None:
+def warn_of_empty_rows(rows: NDArray[Any] | Source, stacklevel: int) -> None:
     """Say which rows have no observed value: they are given the prior weights, and log density 0."""
+    source = ArraySource(rows) if isinstance(rows, np.ndarray) else rows
     number = 0
     first: list[int] = []
     for block in source.blocks():

@@ -69,7 +69,7 @@ def _mapped(estimator: Any, rows: NDArray[Any], output: RowOutput) -> NDArray[An
         values = engine.map_rows(forms, output, inspect_block)
     except NotFiniteError:
         raise_if_not_finite(rows, getattr(estimator, "feature_names_in_", None), missing_allowed=True)
-        warn_of_empty_rows(ArraySource(rows), stacklevel=4)
+        warn_of_empty_rows(rows, stacklevel=4)
         source = ArraySource(rows, incomplete=has_missing(rows))
         engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
         values = engine.map_rows(forms, output)

@@ -61,9 +61,10 @@ def record_trace(best: Trajectory, maker: StartMaker, engine: Engine, shift: flo
     order = _order_of(best.mixture, mixtures[-1])
     if maker.fixed is not None:  # back to the user's order
         order = order[np.argsort(maker.fixed.order)]
-    rows = maker.source.rows
-    if rows.shape[0] > KEPT_ROWS:
-        rows = rows[np.sort(np.random.default_rng(0).choice(rows.shape[0], KEPT_ROWS, replace=False))]
+    source, n_rows = maker.source, maker.source.n_rows
+    if n_rows > KEPT_ROWS:
+        source = source.take(np.sort(np.random.default_rng(0).choice(n_rows, KEPT_ROWS, replace=False)))
+    rows = source.take(slice(None)).rows
     names = getattr(maker.estimator, "feature_names_in_", ())
     return Trace(
         tuple(maker.standardization.backward(one.take(order)) for one in mixtures),
