@@ -64,6 +64,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "merging": VALUES | {"estimators"},
     "bootstrap": VALUES | {"estimators"},
     "likelihood_ratio": VALUES | {"estimators"},
+    "spatial": set(),
+    "image": {"estimators", "spatial"},
+    "video": {"estimators"},
+    "tracking": {"shape"},
     "datasets": set(),
 }
 #: The outer ring may import anything, and nothing above may import it.

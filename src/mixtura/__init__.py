@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC as GaussianMixtureIC
     from mixtura.estimators.imputer import GaussianMixtureImputer as GaussianMixtureImputer
     from mixtura.estimators.outlier_detector import GaussianMixtureOutlierDetector as GaussianMixtureOutlierDetector
+    from mixtura.image import segment_image as segment_image
     from mixtura.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
     from mixtura.merging import merge_components as merge_components
     from mixtura.mixture import Mixture as Mixture
@@ -27,11 +28,16 @@ if TYPE_CHECKING:
     from mixtura.persistence import save as save
     from mixtura.prior import ConjugatePrior as ConjugatePrior
     from mixtura.table.reader import open_rows as open_rows
+    from mixtura.tracking import CentroidTracker as CentroidTracker
+    from mixtura.video import BackgroundMixture as BackgroundMixture
 
 __version__ = "0.1.0"
 
 #: Where each public name lives; imported when first asked for, so that `import mixtura` is quick.
 _HOMES = {
+    "CentroidTracker": "mixtura.tracking",
+    "BackgroundMixture": "mixtura.video",
+    "segment_image": "mixtura.image",
     "Background": "mixtura.background",
     "CollapsedComponentWarning": "mixtura.estimators.base",
     "ConjugatePrior": "mixtura.prior",
@@ -53,6 +59,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "CentroidTracker",
+    "BackgroundMixture",
+    "segment_image",
     "Background",
     "CollapsedComponentWarning",
     "ConjugatePrior",
