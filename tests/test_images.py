@@ -72,7 +72,7 @@ def test_a_sweep_is_the_formula(rng, monkeypatch):
     for row, column in np.ndindex(4, 5):
         rows, columns = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
         total = start[:, rows, columns].sum(axis=(1, 2)) - start[:, row, column]
-        value = np.exp(logs[:, row, column] + 4.0 * 0.7 * total / 8.0)
+        value = np.exp(logs[:, row, column] + 8.0 * 0.7 * total / 8.0)
         expected[:, row, column] = value / value.sum()
     np.testing.assert_allclose(smooth_responsibilities(logs, 0.7), expected, rtol=1e-5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mixtura.estimators.base import check_random_state
+from mixtura.estimators.base import CollapsedComponentWarning, check_random_state
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
 from mixtura.spatial import SWEEPS, Tile, smooth_responsibilities, tiles
@@ -167,15 +168,23 @@ def _fit(
     if pixels.dtype.kind in "iu":  # no segment is narrower than rounding
         floor = float(np.clip(ROUNDING_VARIANCE / max(float(rows.var(axis=0).min()), 1e-9), floor, 0.5))
     seed = int(rng.randint(2**31))
-    shared: dict[str, Any] = {"covariance_type": covariance_type, "reg_covar": floor, "random_state": seed, "n_threads": n_threads}
+    shared: dict[str, Any] = {
+        "covariance_type": covariance_type,
+        "reg_covar": floor,
+        "random_state": seed,
+        "n_threads": n_threads,
+    }
     if n_segments == "auto":
         few = rows[: min(CHOICE_PIXELS, len(rows))]
         sizes = range(1, min(max_segments, len(few)) + 1)
         choice = GaussianMixtureIC(sizes, criterion="icl", **{**shared, "covariance_type": [covariance_type]})
-        n_segments = int(choice.fit(few).best_params_["n_components"])
+        n_segments = choice.fit(few).best_estimator_.n_components
     if not isinstance(n_segments, Integral) or isinstance(n_segments, bool) or n_segments < 1:
         raise ValueError(f'n_segments must be a positive integer or "auto"; got {n_segments!r}')
-    return GaussianMixture(int(n_segments), **shared).fit(rows)
+    with warnings.catch_warnings():
+        if pixels.dtype.kind in "iu":  # pixels at the ends of the scale are a segment, if a narrow one
+            warnings.simplefilter("ignore", CollapsedComponentWarning)
+        return GaussianMixture(int(n_segments), **shared).fit(rows)
 
 
 def _sample(

@@ -27,7 +27,7 @@ Single = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 
-class BackgroundMixture(BaseEstimator):
+class BackgroundMixture(BaseEstimator):  # type: ignore[misc]
     """Foreground of a video, by an online mixture of spherical Gaussians for every pixel.
 
     A pixel's mixture follows its recent values (Stauffer and Grimson 1999): each value moves the heaviest component
