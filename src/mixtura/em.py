@@ -42,6 +42,7 @@ class Status(Enum):
         "EM stopped at max_iter before it converged; increase max_iter, or tol, "
         "or look whether the model has more components than the data support."
     )
+    ONLINE = "The parameters follow a stream of rows, step by step."
     INTERRUPTED = "EM was interrupted; the best parameters so far were kept."
 
 

@@ -58,6 +58,8 @@ class Fit:
     total_weight: float
     search: search.SearchReport | None
     trace: Trace | None
+    standardization: Standardization
+    mstep: MStep
 
 
 def fit_mixture(
@@ -117,6 +119,8 @@ def fit_mixture(
         source.total_weight,
         maker.reports[0] if maker.reports else None,
         record_trace(best, maker, engine, shift) if traced else None,
+        standardization,
+        mstep,
     )
 
 

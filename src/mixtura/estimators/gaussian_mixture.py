@@ -21,12 +21,13 @@ from mixtura.estimators.fitted import FittedMixture
 from mixtura.estimators.fitting import Fit, fit_mixture
 from mixtura.estimators.opening import opened
 from mixtura.estimators.parameters import check_parameters
+from mixtura.estimators.streaming import PartialFitMixin
 from mixtura.search import SearchReport
 
 __all__ = ["GaussianMixture"]
 
 
-class GaussianMixture(CallbackSupportMixin, FittedMixture):
+class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for scikit-learn's class of that name, with weights, a stop rule
@@ -85,6 +86,9 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
     random_state : int, RandomState or None
     warm_start : bool, default=False
         Start from the last fit's parameters.
+    forget : float, default=0
+        For `partial_fit` on a stream that drifts: the share by which a row's
+        weight falls with each later row, so that about ``1 / forget`` rows count.
     verbose : int, default=0
     verbose_interval : int, default=10
     algorithm : {"auto", "em"}, default="auto"
@@ -166,6 +170,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         precisions_init: ArrayLike | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        forget: float = 0.0,
         verbose: int = 0,
         verbose_interval: int = 10,
         algorithm: str = "auto",
@@ -189,6 +194,7 @@ class GaussianMixture(CallbackSupportMixin, FittedMixture):
         self.precisions_init = precisions_init
         self.random_state = random_state
         self.warm_start = warm_start
+        self.forget = forget
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.algorithm = algorithm

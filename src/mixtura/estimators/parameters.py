@@ -29,6 +29,9 @@ def check_parameters(estimator: Any) -> None:
         _check_integer("n_init", estimator.n_init, 1)
     for name in ("tol", "reg_covar"):
         _check_not_negative(name, getattr(estimator, name))
+    _check_not_negative("forget", estimator.forget)
+    if estimator.forget >= 1:
+        raise ValueError(f"forget must be below 1; got {estimator.forget}")
     if estimator.n_threads is not None:
         _check_integer("n_threads", estimator.n_threads, 1)
     covariance_model(estimator.covariance_type)
