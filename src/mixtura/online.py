@@ -52,7 +52,7 @@ class Stream:
         By what share a row's weight falls with each later row of weight one: about ``1 / forget`` rows
         count. 0 forgets nothing.
     memory : float
-        With ``forget``, the weight that is left of all rows so far.
+        The weight that is left of all rows so far; all of it where nothing is forgotten.
     """
 
     mixture: Mixture
@@ -79,7 +79,7 @@ class Stream:
         new = statistics.scale(1.0 / weight)
         memory, step = self._step(weight, seen)
         moved = _between(self.statistics, new, step)
-        mixture = mstep(moved, self.mixture).mixture
+        mixture = mstep(moved.scale(memory), self.mixture).mixture  # a prior counts beside so many rows
         path = None if self.forget else self._mean_of_path(moved, weight, seen)
         return replace(self, mixture=mixture, statistics=moved, seen=seen, path=path, memory=memory)
 
@@ -100,7 +100,7 @@ class Stream:
 
     def best(self, mstep: MStep) -> Mixture:
         """The estimate: of the path's mean, or with ``forget`` the last point."""
-        return self.mixture if self.path is None else mstep(self.path, self.mixture).mixture
+        return self.mixture if self.path is None else mstep(self.path.scale(self.seen), self.mixture).mixture
 
     @property
     def log_likelihood(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 import numpy as np
@@ -58,12 +59,12 @@ def test_a_pass_over_held_rows_is_nearly_the_fit(rng):
 
 
 def test_rows_one_at_a_time(rng, small_buffer):
-    rows = blobs(rng, 900)
+    rows = blobs(rng, 600)
     model = GaussianMixture(3, random_state=0)
     for n, row in enumerate(rows, 1):
         model.partial_fit(row[None])
         assert hasattr(model, "mixture_") == (n >= 3)
-    assert excess(model, rows) < 0.02
+    assert excess(model, rows) < 0.03
     assert all(hasattr(model, name) for name in ATTRIBUTES)
 
 
@@ -110,12 +111,12 @@ def test_components_keep_their_order(rng):
     model, seen = GaussianMixture(3, random_state=0), []
     for part in np.array_split(rows, 20):
         seen.append(model.partial_fit(part).means_)
-    for before, after in zip(seen[3:], seen[4:], strict=False):
+    for before, after in itertools.pairwise(seen[3:]):
         np.testing.assert_allclose(before, after, atol=1.0)  # groups are 4 apart
 
 
 def test_with_forget_the_mixture_follows_a_moving_mean(rng):
-    path = np.linspace(0.0, 30.0, 400)
+    path = np.linspace(0.0, 15.0, 200)
     models = {forget: GaussianMixture(2, forget=forget, random_state=0) for forget in (0.0, 0.005)}
     for place in path:
         block = rng.normal(size=(20, 1)) + np.where(rng.random((20, 1)) < 0.5, place, place + 8.0)
@@ -124,7 +125,7 @@ def test_with_forget_the_mixture_follows_a_moving_mean(rng):
     ahead = np.sort(models[0.005].means_.ravel()) - [path[-1], path[-1] + 8.0]
     # 1 / forget = 200 rows are ten blocks, in which the mean moves by 0.75
     assert np.all(np.abs(ahead) < 1.5)
-    assert np.abs(np.sort(models[0.0].means_.ravel()) - [path[-1], path[-1] + 8.0]).max() > 5.0
+    assert np.abs(np.sort(models[0.0].means_.ravel()) - [path[-1], path[-1] + 8.0]).max() > 3.0
 
 
 def test_a_far_row_does_not_bring_a_collapse(rng, small_buffer):
@@ -150,7 +151,6 @@ def test_a_pickle_goes_on_where_the_original_does(rng, small_buffer):
         ({}, np.array([[0.0, np.inf]]), "infinity at row 0, column 1"),
         ({"covariance_type": "diag"}, np.zeros((3, 2)), "covariance_type was 'full' when the stream began"),
         ({"n_components": 4}, np.zeros((3, 2)), "n_components was 3"),
-        ({"noise": True}, np.zeros((3, 2)), "does not work with noise"),
         ({}, np.full((2, 2), 1e200), "overflow"),
     ],
 )
@@ -173,6 +173,21 @@ def test_a_buffer_that_the_caller_reuses(rng):
         model.partial_fit(buffer)
     same = stream(GaussianMixture(3, random_state=0), rows, 6)
     np.testing.assert_array_equal(model.means_, same.means_)
+
+
+@pytest.mark.parametrize("given", [{"noise": True}, {"fixed": {0: {"mean": [0.0, 0.0]}}}])
+def test_noise_and_fixed_parts_have_no_streams(given):
+    model = GaussianMixture(2, **given)
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError) as error:
+        model.partial_fit(np.zeros((3, 2)))
+    assert f"does not work with {next(iter(given))}" in str(error.value.__cause__)
+
+
+def test_a_prior_holds_on_a_stream(rng, small_buffer):
+    rows = blobs(rng, 1500)
+    for start in (GaussianMixture(3, prior="default", random_state=0), GaussianMixture(3, prior="default").fit(rows)):
+        assert excess(stream(start, rows, 10), rows) < 0.01
 
 
 @pytest.mark.parametrize("forget", [-0.1, 1.0, "much"])

@@ -30,6 +30,7 @@ from laws import test_missing_values as missing
 from laws import test_models_related as related
 from laws import test_moves as moving
 from laws import test_objective_never_falls as objective
+from laws import test_online as stepwise
 from laws import test_priors as priors
 from laws import test_reported_objective as reported
 from laws import test_responsibilities as shares
@@ -45,6 +46,7 @@ from faults import covariance_injections as wrong_model
 from faults import distribution_injections as misasked
 from faults import fixed_injections as misheld
 from faults import injections as fault
+from faults import online_injections as misled
 from faults.injections import Inject
 from mixtura.engine import native_available
 from mixtura.shape import FULL
@@ -80,6 +82,8 @@ REGIONS = told.test_regions_hold_their_probability
 ON_LINES = told.test_regions_on_a_line_are_exact
 CHEAPEST_PAIR = told.test_reduction_merges_the_cheapest_pair
 MAXIMA = told.test_modes_are_local_maxima
+STEPS = stepwise.test_steps_are_those_of_the_definition
+IMPLIED = stepwise.test_implied_statistics_lead_back_to_the_mixture
 VVV_TYPE = {"covariance_type": "VVV"}
 ON_A_LINE = {"model": "V", "weight": 0.25}
 SIZES = {"sizes": (3, 3, 3)}
@@ -188,6 +192,12 @@ FAULTS = [
     # moves
     Fault("halves in one place", fault.halves_in_one_place, moving.test_halves_of_a_gaussian_have_its_half_moments),
     Fault("a merge loses rows", fault.merge_that_loses_rows, moving.test_halves_add_to_the_whole),
+    # streams
+    Fault("another power", misled.steps_of_another_power, STEPS, {"forget": 0.0}),
+    Fault("a path without weights", misled.path_without_its_weights, STEPS, {"forget": 0.0}),
+    Fault("blocks forgotten as rows", misled.forgetting_by_call, STEPS, {"forget": 0.003}),
+    Fault("too wide a start of a stream", misled.covariances_not_implied, IMPLIED),
+    Fault("components as they come", misled.order_of_arrival, stepwise.test_aligned_undoes_a_permutation),
     # equal weights
     Fault("equal weights count", fault.equal_weights_counted, equal.test_only_the_weights_differ_from_the_free_m_step),
     Fault("weights are not held", fault.weights_not_held, equal.test_the_likelihood_never_falls, ACCELERATED),

@@ -24,6 +24,7 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
@@ -58,6 +59,7 @@ __all__ = [
     "OneToOneFeatureMixin",
     "OutlierMixin",
     "TransformerMixin",
+    "available_if",
     "check_is_fitted",
     "check_random_state",
     "check_rows",

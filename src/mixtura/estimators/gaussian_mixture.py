@@ -240,6 +240,7 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
             n_observations=fit.total_weight,
         )
         self.search_, self.trace_ = fit.search, fit.trace
+        self._end_stream(fit)
         self._warn(fit)
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)

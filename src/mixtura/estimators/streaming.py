@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixtura.em import Status
 from mixtura.engine import create_engine
-from mixtura.estimators.base import check_rows, check_weights, raise_if_not_finite
+from mixtura.estimators.base import available_if, check_rows, check_weights, raise_if_not_finite
 from mixtura.estimators.fitted import FittedMixture
 from mixtura.estimators.fitting import Fit, fit_mixture
 from mixtura.estimators.incomplete import has_missing, mean_log_jacobian
@@ -70,14 +70,27 @@ class Learning:
         return self.standardization.backward(self.stream.best(self.mstep))
 
 
+def _follows_streams(estimator: Any) -> bool:
+    """Whether an estimator has `partial_fit`; raises what says why it has not."""
+    if not isinstance(estimator.noise, bool | np.bool_) or estimator.noise:
+        raise AttributeError("partial_fit does not work with noise; use fit, or noise=False")
+    if estimator.fixed:
+        raise AttributeError("partial_fit does not work with fixed parts; use fit, or fixed=None")
+    return True
+
+
 class PartialFitMixin(FittedMixture):
     """`partial_fit` of an estimator that is fitted by `fit_mixture`."""
 
     n_components: int
+    fixed: Any
     forget: float
     search_: SearchReport | None
+    trace_: Any
     _learning: Learning | None = None
+    _fitted_in: tuple[Standardization, MStep] | None = None
 
+    @available_if(_follows_streams)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from more rows, by stepwise EM (Cappe and Moulines 2009).
 
@@ -103,14 +116,16 @@ class PartialFitMixin(FittedMixture):
         Raises
         ------
         ValueError
-            If rows or weights are no good, if ``noise`` is asked for, or if a parameter
-            that shapes the model was changed since the stream began. Nothing is learnt then.
+            If rows or weights are no good, or if a parameter that shapes the model was changed
+            since the stream began. Nothing is learnt then.
+        AttributeError
+            With ``noise`` or ``fixed``.
 
         Examples
         --------
         >>> import numpy as np
         >>> from mixtura import GaussianMixture
-        >>> rows = np.random.default_rng(0).normal(size=(3000, 1)) + np.repeat([[0.0], [9.0], [0.0]], 1000, axis=0)
+        >>> rows = np.random.default_rng(0).normal(size=(3000, 1)) + np.tile([[0.0], [9.0], [0.0]], (1000, 1))
         >>> model = GaussianMixture(2, random_state=0)
         >>> for block in np.split(rows, 30):
         ...     model = model.partial_fit(block)
@@ -122,8 +137,6 @@ class PartialFitMixin(FittedMixture):
         rows = check_rows(self, X, reset=first, missing_allowed=True)
         weights = check_weights(sample_weight, rows.shape[0])
         raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
-        if not isinstance(self.noise, bool | np.bool_) or self.noise:
-            raise ValueError("partial_fit does not work with noise; use fit, or noise=False")
         learning = self._begun(rows.shape[1])
         if weights is not None:
             rows, weights = rows[weights > 0], weights[weights > 0]
@@ -137,9 +150,9 @@ class PartialFitMixin(FittedMixture):
         """Whether there is a mixture: held rows alone are none."""
         return hasattr(self, "mixture_")
 
-    def _forget_stream(self) -> None:
-        """What `fit` begins with."""
-        self._learning = None
+    def _end_stream(self, fit: Fit) -> None:
+        """What `fit` ends with: the next `partial_fit` goes on from it."""
+        self._learning, self._fitted_in = None, (fit.standardization, fit.mstep)
 
     def _begun(self, n_features: int) -> Learning:
         """What to go on from: a copy, so that an error leaves it as it was."""
@@ -164,9 +177,10 @@ class PartialFitMixin(FittedMixture):
         mixture, weight = self.mixture_, max(float(self.n_observations_), 1.0)
         if (mixture.n_components, mixture.model.name) != (self.n_components, mstep.model.name):
             raise ValueError("n_components or covariance_type changed after fit; use a new estimator")
-        if mixture.background is not None or self.prior is not None:
-            raise ValueError("partial_fit cannot go on from a fit with a prior or with noise; begin with partial_fit")
-        standardization = Standardization.of_mixture(mixture)
+        if self._fitted_in is None and self.prior is not None:
+            raise ValueError("a model file does not hold the prior's scale: begin anew, with fit or partial_fit")
+        known = self._fitted_in or (Standardization.of_mixture(mixture), mstep)
+        standardization, mstep = known[0], replace(known[1], background=None, fixed=None)
         inner = standardization.forward(mixture)
         statistics = replace(implied_statistics(inner, weight), log_likelihood=self.lower_bound_ * weight)
         stream = Stream.begin(inner, statistics, float(self.forget))
@@ -211,13 +225,13 @@ class PartialFitMixin(FittedMixture):
         """Fit the rows held: from where the stream stands, and from new starts where the estimator leaves them open."""
         rows = np.concatenate([part.rows for part in learning.held])
         weights = self._weights_by_age(learning)
-        fit = fit_mixture(self, rows, weights, learning.mixture) if learning.stream is not None else None
+        source = ArraySource(rows, weights, has_missing(rows))
+        fit = fit_mixture(self, source, None, learning.mixture) if learning.stream is not None else None
         if fit is None or (self.n_init == "auto" and isinstance(self.init_params, str) and self.means_init is None):
-            fit = self._better(fit, fit_mixture(self, rows, weights, None))
+            fit = self._better(fit, fit_mixture(self, source, None, None))
         learning.standardization, learning.mstep, learning.searched = fit.standardization, fit.mstep, rows.shape[0]
         learning.report = fit.search if fit.search is not None else learning.report
         inner = fit.standardization.forward(fit.mixture)
-        source = ArraySource(rows, weights, has_missing(rows))
         statistics = self._statistics(source, inner, fit.standardization)
         learning.stream = Stream.begin(inner, statistics, float(self.forget))
 
@@ -270,7 +284,7 @@ class PartialFitMixin(FittedMixture):
             lower_bound=bound,
             n_observations=learning.seen,
         )
-        self.search_ = learning.report
+        self.search_, self.trace_ = learning.report, None
 
 
 def _strided(rows: NDArray[Any], weights: Array | None, first: int, step: int) -> ArraySource:
