@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC as GaussianMixtureIC
     from mixtura.estimators.imputer import GaussianMixtureImputer as GaussianMixtureImputer
     from mixtura.estimators.outlier_detector import GaussianMixtureOutlierDetector as GaussianMixtureOutlierDetector
+    from mixtura.estimators.predictive import PredictiveDistribution as PredictiveDistribution
+    from mixtura.estimators.regressor import GaussianMixtureRegressor as GaussianMixtureRegressor
     from mixtura.image import segment_image as segment_image
     from mixtura.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
     from mixtura.merging import merge_components as merge_components
@@ -47,8 +49,10 @@ _HOMES = {
     "GaussianMixtureIC": "mixtura.estimators.gaussian_mixture_ic",
     "GaussianMixtureImputer": "mixtura.estimators.imputer",
     "GaussianMixtureOutlierDetector": "mixtura.estimators.outlier_detector",
+    "GaussianMixtureRegressor": "mixtura.estimators.regressor",
     "Mixture": "mixtura.mixture",
     "ModelFileError": "mixtura.persistence",
+    "PredictiveDistribution": "mixtura.estimators.predictive",
     "Status": "mixtura.em",
     "bootstrap_lrt": "mixtura.likelihood_ratio",
     "bootstrap_parameters": "mixtura.bootstrap",
@@ -71,8 +75,10 @@ __all__ = [
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
+    "GaussianMixtureRegressor",
     "Mixture",
     "ModelFileError",
+    "PredictiveDistribution",
     "Status",
     "__version__",
     "bootstrap_lrt",

@@ -32,6 +32,7 @@ __all__ = ["KINDS", "Kind"]
 
 ESTIMATOR = ("feature_names", "options", "fit")
 CLASSIFIER_FIT_KEYS = ("converged", "n_iter", "log_likelihood", "n_parameters", "bic")
+NO_NAMES = {"feature_names": None}
 THRESHOLD_KEYS = ("offset", "false_alarm_error")
 
 
@@ -163,7 +164,7 @@ def _restore_imputer(document: Mapping[str, Any]) -> Any:
         raise Refused("columns.indicated", "must be one a column of the data, and true where nothing was observed")
     model._set_columns(observed, np.flatnonzero(indicated))
     inner = model._template(mixture.n_components)
-    model.estimator_ = _fitted_mixture(inner, mixture, {**document, "feature_names": None})
+    model.estimator_ = _fitted_mixture(inner, mixture, {**document, **NO_NAMES})
     tried = mapping(document["tried"], "tried", ("n_components", "bic"))
     numbers = [integer(one, "tried.n_components") for one in listing(tried["n_components"], "tried.n_components")]
     values = array(tried["bic"], (len(numbers),), "tried.bic")
@@ -173,6 +174,36 @@ def _restore_imputer(document: Mapping[str, Any]) -> Any:
 
 def _flags_in(section: Any, place: str) -> NDArray[np.bool_]:
     return np.array([boolean(one, f"{place}[{i}]") for i, one in enumerate(listing(section, place))])
+
+
+# GaussianMixtureRegressor
+
+
+def _describe_regressor(model: Any) -> dict[str, Any]:
+    inner = _fitted(model, "estimator_")
+    return {
+        "mixture": describe_mixture(inner.mixture_),
+        **describe_options(model),
+        "fit": describe_fit(inner),
+        "targets": {"number": int(model.n_targets_), "flat": bool(model._flat)},
+    }
+
+
+def _restore_regressor(document: Mapping[str, Any]) -> Any:
+    mixture = mixture_in(document["mixture"])
+    if mixture.background is not None:
+        raise Refused("mixture.background", "a regressor has none")
+    targets = mapping(document["targets"], "targets", ("number", "flat"))
+    number_of, flat = integer(targets["number"], "targets.number"), boolean(targets["flat"], "targets.flat")
+    if not 1 <= number_of < mixture.n_features or (flat and number_of > 1):
+        raise Refused("targets.number", f"must leave a feature, and be 1 where flat; got {number_of}")
+    regressor_class = mixtura.GaussianMixtureRegressor
+    model = regressor_class(**options_in(document["options"], regressor_class, mixture.n_features))
+    refusing(model._check)
+    model.estimator_ = _fitted_mixture(model._template(mixture.n_components), mixture, {**document, **NO_NAMES})
+    model.n_targets_, model._flat = number_of, flat
+    model.n_features_in_ = mixture.n_features - number_of
+    return _set_names(model, names_in(document, model.n_features_in_))
 
 
 # GaussianMixtureClassifier
@@ -282,6 +313,12 @@ KINDS: dict[str, Kind] = {
         _describe_imputer,
         _restore_imputer,
         ("mixture", *ESTIMATOR, "columns", "tried"),
+    ),
+    "GaussianMixtureRegressor": Kind(
+        lambda model: type(model) is mixtura.GaussianMixtureRegressor,
+        _describe_regressor,
+        _restore_regressor,
+        ("mixture", *ESTIMATOR, "targets"),
     ),
     "GaussianMixtureClassifier": Kind(
         lambda model: type(model) is mixtura.GaussianMixtureClassifier,

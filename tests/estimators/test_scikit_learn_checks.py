@@ -9,6 +9,7 @@ from mixtura import (
     GaussianMixtureIC,
     GaussianMixtureImputer,
     GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
 )
 
 VARIANTS = [
@@ -31,6 +32,8 @@ VARIANTS = [
     GaussianMixtureOutlierDetector(1, covariance_type="diag", false_alarm_rate=0.2),
     GaussianMixtureImputer(),
     GaussianMixtureImputer(2, strategy="draw", covariance_type="full", add_indicator=True),
+    GaussianMixtureRegressor(),
+    GaussianMixtureRegressor(2),
 ]
 
 

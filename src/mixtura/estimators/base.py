@@ -17,8 +17,10 @@ from sklearn.base import (
     ClassifierMixin,
     ClusterMixin,
     DensityMixin,
+    MultiOutputMixin,
     OneToOneFeatureMixin,
     OutlierMixin,
+    RegressorMixin,
     TransformerMixin,
     clone,
 )
@@ -27,7 +29,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
 
 from mixtura.shape import Array
 from mixtura.source import Block
@@ -54,14 +56,17 @@ __all__ = [
     "ConvergenceWarning",
     "DensityMixin",
     "MissingAllowedMixin",
+    "MultiOutputMixin",
     "NotFiniteError",
     "NotFittedError",
     "OneToOneFeatureMixin",
     "OutlierMixin",
+    "RegressorMixin",
     "TransformerMixin",
     "available_if",
     "check_is_fitted",
     "check_random_state",
+    "check_real_targets",
     "check_rows",
     "check_targets",
     "check_weights",
@@ -234,4 +239,20 @@ def check_targets(y: Any, n_rows: int) -> NDArray[Any]:
     check_classification_targets(targets)
     if targets.shape[0] != n_rows:
         raise ValueError(f"y must have one class a row: {n_rows} rows, {targets.shape[0]} classes")
+    return targets
+
+
+def check_real_targets(y: Any, n_rows: int) -> Array:
+    """(N,) or (N, T) finite numbers to predict, checked.
+
+    Raises
+    ------
+    ValueError
+        If there are none, they are not one a row, or not finite numbers.
+    """
+    if y is None:
+        raise ValueError("a regressor requires y to be passed, but the target y is None")
+    targets = np.asarray(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+    if targets.ndim == 0 or targets.shape[0] != n_rows:
+        raise ValueError(f"y must have one value, or vector, a row: {n_rows} rows, and y of shape {targets.shape}")
     return targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -114,6 +115,9 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
 
     def summary(self) -> str:
         """The fitted model as text: facts, then a line a component."""
+        return self._summary(getattr(self, "feature_names_in_", None))
+
+    def _summary(self, names: Sequence[str] | None) -> str:
         check_is_fitted(self)
         total = self.lower_bound_ * self.n_observations_
         bic = -2.0 * total + self.mixture_.n_parameters * np.log(self.n_observations_)
@@ -132,4 +136,4 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
             facts.insert(2, ("noise", f"uniform over a volume of {np.exp(self.mixture_.background.log_volume):.4g}"))
         if self.prior is not None:
             facts.insert(2, ("prior", self.prior if isinstance(self.prior, str) else "given"))
-        return summary_text(self.mixture_, facts, getattr(self, "feature_names_in_", None))
+        return summary_text(self.mixture_, facts, names)
