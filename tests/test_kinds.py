@@ -87,6 +87,11 @@ SURGERY: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("classifier", ("options", "tol"), -1.0, "options: tol must be"),
     ("classifier", ("fit", "bic"), None, "fit.bic: must be a number"),
     ("classifier", ("fit", "more"), 1, "fit: unknown key 'more'"),
+    ("regressor", ("targets", "number"), 4, "targets.number: must leave a feature"),
+    ("regressor", ("targets", "number"), 2, "targets.number: must leave a feature, and be 1 where flat"),
+    ("regressor", ("targets", "flat"), 1, "targets.flat: must be true or false"),
+    ("regressor", ("options", "n_components"), "few", "options: n_components must be 'auto'"),
+    ("regressor", ("feature_names",), ["a"], "feature_names: must be 3"),
     ("detector", ("threshold", "offset"), "low", "threshold.offset: must be a number"),
     ("detector", ("threshold",), {}, "threshold: the key 'offset' is missing"),
     ("detector", ("options", "contamination"), 0.7, "options: contamination must be above 0 and at most 0.5"),
@@ -104,7 +109,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     mixtura.save(GaussianMixtureClassifier(covariance_type="EEE").fit(IRIS, SPECIES), path / "classifier")
     detector = GaussianMixtureOutlierDetector(1, prior=ConjugatePrior()).fit(IRIS)
     mixtura.save(detector, path / "detector")
-    return {name: (path / name).read_text("ascii") for name in ("classifier", "detector")}
+    mixtura.save(mixtura.GaussianMixtureRegressor(1).fit(IRIS[:, :3], IRIS[:, 3]), path / "regressor")
+    return {name: (path / name).read_text("ascii") for name in ("classifier", "detector", "regressor")}
 
 
 @pytest.mark.parametrize(("name", "place", "value", "match"), SURGERY)

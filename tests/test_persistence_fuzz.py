@@ -19,6 +19,7 @@ from mixtura import (
     GaussianMixtureClassifier,
     GaussianMixtureImputer,
     GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
     Mixture,
     ModelFileError,
 )
@@ -43,6 +44,7 @@ def models() -> list[Any]:
         GaussianMixtureClassifier(2, covariance_type="VVI", random_state=3).fit(rows, classes),
         GaussianMixtureOutlierDetector(2, covariance_type="EEE", prior=prior, random_state=3).fit(rows),
         GaussianMixtureImputer(2, add_indicator=True, random_state=3).fit(np.where(rows > 6, np.nan, rows)),
+        GaussianMixtureRegressor(2, random_state=3).fit(rows[:, :1], rows[:, 1]),
     ]
 
 
