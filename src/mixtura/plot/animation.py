@@ -171,6 +171,7 @@ def _draw_progress(ax: Any, trace: Trace, step: Step) -> None:
     ax.plot(np.arange(done + 1), values[: done + 1], color=PALETTE[0], lw=1.8)
     ax.plot([done], [values[done]], "o", color=PALETTE[0], ms=5)
     ax.margins(y=0.2)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("iteration", fontsize="small")
     ax.set_title(f"log likelihood per row {step.log_likelihood:.4f}", fontsize="small", loc="left")
     ax.tick_params(labelsize="x-small")
