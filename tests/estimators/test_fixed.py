@@ -97,12 +97,22 @@ def test_engines_and_priors_agree_with_what_is_held(rng):
     assert np.all(np.diff(model.lower_bounds_) > -1e-10)
 
 
+def test_resamples_and_traces_hold_what_the_fit_held(rng):
+    rows = peaks_on_a_background(rng, 400)
+    model = GaussianMixture(3, fixed=BACKGROUND, random_state=0, trace=True).fit(rows)
+    assert all(np.allclose(one.means[0], 0.0, atol=1e-12) for one in model.trace_.mixtures)
+    errors = mixtura.bootstrap_parameters(model, rows, n_resamples=9, random_state=0)
+    assert np.ptp(errors.means[:, 0]) == 0.0 and np.ptp(errors.means[:, 1:], axis=0).min() > 0.0
+    with pytest.raises(AttributeError, match="partial_fit"):
+        model.partial_fit(rows)
+
+
 def test_a_model_file_keeps_the_number_of_free_parameters(tmp_path, rng):
     model = GaussianMixture(3, fixed=BACKGROUND, random_state=0).fit(peaks_on_a_background(rng, 400))
     mixtura.save(model, tmp_path / "model.json")
     again = mixtura.load(tmp_path / "model.json")
     assert again.fixed is None and again.mixture_.n_held == model.mixture_.n_held == 5
-    assert again.summary() == model.summary()
+    assert again.summary() == model.summary() and "held fixed" in model.summary()
     assert again.mixture_.marginal([0]).n_held == 0
     assert again.mixture_.take([2, 1, 0]).n_held == 5 and again.mixture_.take([1, 2]).n_held == 0
     assert clone(model).fixed == BACKGROUND

@@ -23,6 +23,7 @@ VARIANTS = [
     GaussianMixture(n_components=2, equal_weights=True),
     GaussianMixture(n_components=2, prior="default"),
     GaussianMixture(n_components=2, noise=True),
+    GaussianMixture(n_components=2, fixed={0: {"covariance": 0.5}}),
     GaussianMixtureIC((1, 2)),
     GaussianMixtureIC(2, covariance_type=["EII", "VVV"], criterion="icl", n_init=2),
     GaussianMixtureClassifier(),

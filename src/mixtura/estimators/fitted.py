@@ -132,6 +132,8 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
         ]
         if self.mixture_.equal_weights:
             facts.insert(2, ("weights", "held equal"))
+        if self.mixture_.n_held:
+            facts.insert(2, ("held fixed", f"{self.mixture_.n_held} parameters"))
         if self.mixture_.background is not None:
             facts.insert(2, ("noise", f"uniform over a volume of {np.exp(self.mixture_.background.log_volume):.4g}"))
         if self.prior is not None:
