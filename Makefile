@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench search online mclust neon clean
+.PHONY: help demo test lint coverage bench search online kills mclust neon clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -34,6 +34,9 @@ search: $(VENV)/test.stamp ## the search against the best optima known, ten seed
 
 online: $(VENV)/test.stamp ## one pass of partial_fit against the batch optimum: some minutes; writes benchmarks/online.json
 	$(BIN)/python benchmarks/online.py
+
+kills: $(VENV)/test.stamp ## SIGKILL at 50 moments of checkpointed fits, resumed and compared; writes benchmarks/kills.json
+	$(BIN)/python benchmarks/kills.py --store
 
 mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours; writes docs/mclust_comparison.md
 	$(BIN)/python benchmarks/mclust.py

@@ -15,6 +15,7 @@ passes: its points were rejected far more often.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,15 @@ class Squarem:
         self._bound = max(1.0, self._bound / STEP_FACTOR)
         self._step = None
         self._path = [_pack(output.recenter(self._reference))]
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that decides what it proposes next."""
+        return {"path": list(self._path), "reference": self._reference, "bound": self._bound, "step": self._step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `snapshot`."""
+        self._path, self._reference = list(state["path"]), state["reference"]
+        self._bound, self._step = state["bound"], state["step"]
 
     def _extrapolate(self, like: SufficientStats) -> SufficientStats | None:
         start, first, second = self._path

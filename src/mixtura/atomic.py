@@ -13,9 +13,10 @@ __all__ = ["replacing"]
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+def replacing(path: str | os.PathLike[str], mode: str = "w", previous: str | None = None) -> Iterator[IO[Any]]:
     """A new file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
+    With ``previous``, what was there is renamed to that at the last moment.
     What is no regular file (a pipe, a terminal) is written to directly.
     """
     target = os.path.realpath(path)
@@ -33,6 +34,9 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]
             os.fsync(stream.fileno())
         if os.path.exists(target):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        if previous is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(target, previous)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):

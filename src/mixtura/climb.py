@@ -44,6 +44,9 @@ class _Climb:
     passes: int  # in a call
     total_weight: float
 
+    def __post_init__(self) -> None:
+        self._before = self.trajectory.snapshot()
+
     @property
     def running(self) -> bool:
         return bool(self.native.status == 0)
@@ -51,10 +54,14 @@ class _Climb:
     def settle(self) -> None:
         """Make the trajectory look as if Python had run it this far; leave it as it was if the climb failed."""
         one, native = self.trajectory, self.native
+        if native.status == FAILED:
+            one.restore(self._before)
+            one.whole = True
         if native.status == FAILED or native.passes == 0:
             return
         status, one.history, one.gap, collapsed = native.course()
         one.status, one.collapsed = STATUSES[status], np.array(collapsed)
+        one.whole = one.status is not Status.RUNNING
         if native.passes > 1:  # else it is still the start
             weights, means, covariances = native.mixture()
             one.mixture = Mixture(weights, means, covariances, one.mstep.covariance_type, one.mstep.equal_weights)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ PLAIN_START = 5
 
 #: Consecutive plain steps whose increments have to confirm that little is left to gain.
 CONFIRMING_STEPS = 3
+
+#: What a run's snapshot holds beside its history and the state of its acceleration.
+STATE = ("start", "mixture", "statistics", "status", "gap", "collapsed", "_proposal", "_extrapolated", "_plain_run")
 
 
 class Status(Enum):
@@ -88,6 +92,8 @@ class Trajectory:
         Estimate of what is left to gain, per row.
     collapsed : array of shape (K,)
         Components whose covariance stands at the floor.
+    whole : bool
+        Whether all that decides the next step is here; False while a native climb has it.
     """
 
     start: Mixture
@@ -106,6 +112,21 @@ class Trajectory:
         self._extrapolated = False
         self._accelerator = Squarem() if self.options.accelerate else None
         self._plain_run = 0
+        self.whole = True
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that decides what comes next, in values that later passes leave as they are."""
+        state = {name: getattr(self, name) for name in STATE}
+        accelerator = None if self._accelerator is None else self._accelerator.snapshot()
+        return {**state, "history": np.array(self.history), "accelerator": accelerator}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `snapshot`, with the same bits as if there had been no pause."""
+        for name in STATE:
+            setattr(self, name, state[name])
+        self.history = state["history"].tolist()
+        if self._accelerator is not None:
+            self._accelerator.restore(state["accelerator"])
 
     @property
     def n_iter(self) -> int:

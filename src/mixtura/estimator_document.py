@@ -19,13 +19,16 @@ __all__ = ["describe_fit", "describe_options", "finite_in", "fit_in", "names_in"
 FIT_KEYS = (
     "converged", "status", "n_iter", "lower_bound", "lower_bounds", "n_features_in", "n_observations", "log_likelihood",
 )  # fmt: skip
+#: A file that is loaded may not say where the next fit has to write.
+NOT_STORED = ("checkpoint",)
 PRIOR_KEYS = tuple(field.name for field in fields(ConjugatePrior))
 
 
 def describe_options(model: Any) -> dict[str, Any]:
     """The sections of any estimator: its parameters, where JSON has them, and its features' names."""
     names = getattr(model, "feature_names_in_", None)
-    parameters = {name: _plain(value) for name, value in model.get_params(deep=False).items()}
+    given = {name: value for name, value in model.get_params(deep=False).items() if name not in NOT_STORED}
+    parameters = {name: _plain(value) for name, value in given.items()}
     return {
         "feature_names": None if names is None else [str(name) for name in names],
         "options": {name: value for name, value in parameters.items() if _storable(value) or _is_prior(name, value)},
@@ -70,7 +73,7 @@ def options_in(section: Any, estimator_class: Any, n_features: int) -> dict[str,
         raise Refused("options", f"must be an object; got {describe(section)}")
     options = dict(section)
     for name, value in section.items():
-        if name not in known:
+        if name not in known or name in NOT_STORED:
             raise Refused(f"options.{shorten(name)}", "no such parameter in this version of mixtura")
         if _is_prior(name, value):
             options[name] = _prior_in(value, n_features)

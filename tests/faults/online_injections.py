@@ -9,6 +9,8 @@ from pytest import MonkeyPatch
 
 from faults.injections import changed, replaced
 from mixtura import online
+from mixtura.acceleration import Squarem
+from mixtura.em import Trajectory
 from mixtura.online import Stream
 
 steps_of_another_power = replaced(online, "POWER", 0.6)
@@ -27,3 +29,22 @@ def forgetting_by_call(monkeypatch: MonkeyPatch) -> None:
         return original(self, 1.0 if self.forget else weight, seen)
 
     monkeypatch.setattr(Stream, "_step", wrong)
+
+
+def acceleration_not_resumed(monkeypatch: MonkeyPatch) -> None:
+    """A run that is taken up begins to accelerate anew."""
+    monkeypatch.setattr(Squarem, "restore", lambda self, state: None)
+
+
+
+def numbers_rounded_in_the_file(monkeypatch: MonkeyPatch) -> None:
+    """A run's next parameters are written with twelve digits."""
+    original = Trajectory.snapshot
+
+    def wrong(self: Trajectory) -> dict[str, Any]:
+        state = original(self)
+        proposal = state["_proposal"]
+        rounded = replace(proposal.mixture, means=proposal.mixture.means.round(12))
+        return {**state, "_proposal": replace(proposal, mixture=rounded)}
+
+    monkeypatch.setattr(Trajectory, "snapshot", wrong)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from laws import test_background as background
 from laws import test_blocks_add as blocks
+from laws import test_checkpoint as kept
 from laws import test_covariance_models as models
 from laws import test_density as density
 from laws import test_description as told
@@ -83,6 +84,7 @@ ON_LINES = told.test_regions_on_a_line_are_exact
 CHEAPEST_PAIR = told.test_reduction_merges_the_cheapest_pair
 MAXIMA = told.test_modes_are_local_maxima
 STEPS = stepwise.test_steps_are_those_of_the_definition
+GOES_ON = kept.test_a_run_goes_on_with_the_same_bits
 IMPLIED = stepwise.test_implied_statistics_lead_back_to_the_mixture
 VVV_TYPE = {"covariance_type": "VVV"}
 ON_A_LINE = {"model": "V", "weight": 0.25}
@@ -198,6 +200,9 @@ FAULTS = [
     Fault("blocks forgotten as rows", misled.forgetting_by_call, STEPS, {"forget": 0.003}),
     Fault("too wide a start of a stream", misled.covariances_not_implied, IMPLIED),
     Fault("components as they come", misled.order_of_arrival, stepwise.test_aligned_undoes_a_permutation),
+    # checkpoints
+    Fault("acceleration begins anew", misled.acceleration_not_resumed, GOES_ON, ACCELERATED),
+    Fault("checkpoints of twelve digits", misled.numbers_rounded_in_the_file, GOES_ON, PLAIN),
     # equal weights
     Fault("equal weights count", fault.equal_weights_counted, equal.test_only_the_weights_differ_from_the_free_m_step),
     Fault("weights are not held", fault.weights_not_held, equal.test_the_likelihood_never_falls, ACCELERATED),

@@ -2,7 +2,7 @@
 
 Data go to standard output, progress and messages to standard error. Exit codes:
 0 done, 1 failed, 2 usage, 3 did not converge (results are written), 130
-interrupted.
+interrupted, 143 terminated.
 """
 
 from __future__ import annotations

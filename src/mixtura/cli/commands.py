@@ -12,6 +12,7 @@ from mixtura import GaussianMixture, Mixture
 from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, print_json
 from mixtura.cli.models import as_estimator, facts_of, feature_names, loaded, model_and_rows
 from mixtura.cli.options import (
+    Checkpoint,
     Columns,
     Components,
     Data,
@@ -27,10 +28,12 @@ from mixtura.cli.options import (
     Output,
     Plot,
     PriorName,
+    Resume,
     Seed,
     Threads,
     Tolerance,
     Weights,
+    checkpoint_option,
     component_numbers,
     covariance_name,
     covariance_names,
@@ -96,6 +99,8 @@ def fit(
     max_iter: MaxIterations = 1000,
     reg_covar: Floor = 1e-6,
     threads: Threads = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     output: ModelOutput = None,
     labels: Labels = None,
     plot: Plot = None,
@@ -107,6 +112,7 @@ def fit(
         "covariance_type": covariance, "equal_weights": equal_weights, "random_state": seed, "init_params": init,
         "n_init": n_init if n_init == "auto" else int(n_init), "tol": tol, "max_iter": max_iter,
         "reg_covar": reg_covar, "n_threads": threads, "prior": None if prior == "none" else prior, "noise": noise,
+        **checkpoint_option(checkpoint, resume, numbers),
     }  # fmt: skip
     table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
     model, choice = _fit_all(table, numbers, options)

@@ -7,6 +7,7 @@ import functools
 import json
 import math
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,11 +17,21 @@ from typing import Any
 import numpy as np
 import typer
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "NOT_CONVERGED", "guarded", "message", "print_json", "progress"]
+__all__ = [
+    "DONE", "FAILED", "INTERRUPTED", "NOT_CONVERGED", "TERMINATED", "guarded", "message", "print_json", "progress",
+]  # fmt: skip
 
-DONE, FAILED, NOT_CONVERGED, INTERRUPTED = 0, 1, 3, 130
+DONE, FAILED, NOT_CONVERGED, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
 
 Command = Callable[..., int | None]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends the work as Ctrl-C does, with time to put things in order."""
+
+
+def _terminate(*_: Any) -> None:
+    raise Terminated
 
 
 def message(text: str) -> None:
@@ -41,11 +52,15 @@ def guarded(command: Command) -> Callable[..., None]:
 def _exit_code(command: Callable[[], int | None]) -> int:
     try:
         with warnings.catch_warnings():
+            signal.signal(signal.SIGTERM, _terminate)
             warnings.simplefilter("default")
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             code = command() or DONE
             sys.stdout.flush()
             return code
+    except Terminated:
+        message("terminated")
+        return TERMINATED
     except KeyboardInterrupt:
         message("interrupted")
         return INTERRUPTED

@@ -93,6 +93,20 @@ def destination(endings: tuple[str, ...], or_standard_output: bool = False) -> C
     return check
 
 
+def checkpoint_option(path: str | None, resume: bool, numbers: list[int]) -> dict[str, str]:
+    """The estimator's parameter, where there is to be a checkpoint."""
+    if path is None:
+        if resume:
+            raise typer.BadParameter("--resume needs --checkpoint FILE")
+        return {}
+    if len(numbers) > 1:
+        raise typer.BadParameter("--checkpoint works with one number of components")
+    there = [name for name in (path, f"{path}.previous") if Path(name).exists()]
+    if there and not resume:
+        raise typer.BadParameter(f"{' and '.join(there)} exists: go on from it with --resume, or delete it")
+    return {"checkpoint": path}
+
+
 def names_of(text: str | None) -> list[str] | None:
     """Names with commas between."""
     return None if text is None else [name.strip() for name in text.split(",")]
@@ -154,6 +168,11 @@ ModelOutput = Annotated[
         "--output", "-o", metavar="FILE", callback=destination((".json",)), help="Model file to write: .json."
     ),
 ]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="FILE", help="Keep the fit here as it goes, for --resume; it stays."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint; begin where there is none.")]
 Labels = Annotated[
     str | None,
     typer.Option("--labels", metavar="FILE", callback=destination(WRITABLE), help="Write each row's component here."),

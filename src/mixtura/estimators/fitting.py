@@ -21,6 +21,7 @@ from mixtura.estimators.incomplete import (
     warn_of_empty_rows,
 )
 from mixtura.estimators.noise import noise_start
+from mixtura.estimators.resuming import best_trajectory
 from mixtura.estimators.starting import OnSearch, StartMaker
 from mixtura.estimators.tracing import record_trace
 from mixtura.fixed import Fixed, complete
@@ -98,8 +99,7 @@ def fit_mixture(
         mstep = replace(mstep, fixed=held.take(held.order))
     maker = StartMaker(estimator, source, standardization, mstep, kept, noise, on_search, held)
     given = None if previous is None else standardization.forward(previous)
-    starts = maker.starts(engine, options, given)
-    best = search.best_of(engine, starts, mstep, options, on_pass)
+    best = best_trajectory(maker, given, engine, options, on_pass)
     shift = mean_log_jacobian(engine, standardization, source)
     assert best.statistics is not None
     mixture, collapsed = standardization.backward(best.mixture), best.collapsed

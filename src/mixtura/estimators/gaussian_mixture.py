@@ -86,6 +86,11 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
     random_state : int, RandomState or None
     warm_start : bool, default=False
         Start from the last fit's parameters.
+    checkpoint : path, optional
+        A file that holds the runs of `fit` as they go. With the same data and
+        options, `fit` goes on from it and ends bitwise where it would have
+        ended undisturbed; what is done is returned at once. It stays: delete it,
+        and the one before it, ``PATH.previous``, to fit anew. Others are refused.
     forget : float, default=0
         For `partial_fit` on a stream that drifts: the share by which a row's
         weight falls with each later row, so that about ``1 / forget`` rows count.
@@ -170,6 +175,7 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
         precisions_init: ArrayLike | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        checkpoint: Any = None,
         forget: float = 0.0,
         verbose: int = 0,
         verbose_interval: int = 10,
@@ -194,6 +200,7 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
         self.precisions_init = precisions_init
         self.random_state = random_state
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.forget = forget
         self.verbose = verbose
         self.verbose_interval = verbose_interval

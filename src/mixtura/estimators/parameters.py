@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -29,6 +30,7 @@ def check_parameters(estimator: Any) -> None:
         _check_integer("n_init", estimator.n_init, 1)
     for name in ("tol", "reg_covar"):
         _check_not_negative(name, getattr(estimator, name))
+    _check_checkpoint(estimator)
     _check_not_negative("forget", estimator.forget)
     if estimator.forget >= 1:
         raise ValueError(f"forget must be below 1; got {estimator.forget}")
@@ -53,6 +55,15 @@ def _check_integer(name: str, value: Any, minimum: int) -> None:
         raise TypeError(f"{name} must be an integer; got {value!r}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}; got {value}")
+
+
+def _check_checkpoint(estimator: Any) -> None:
+    if estimator.checkpoint is None:
+        return
+    if not isinstance(estimator.checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint must be None or the path of a file; got {estimator.checkpoint!r}")
+    if estimator.trace:
+        raise ValueError("trace=True does not go with a checkpoint, which holds no steps of the search")
 
 
 def _check_not_negative(name: str, value: Any) -> None:

@@ -49,12 +49,21 @@ class StartMaker:
     reports: list[search.SearchReport] = field(default_factory=list)
     leading: list[Mixture] = field(default_factory=list)  # for a trace: from where EM alone comes to the search's end
 
-    def starts(self, engine: Engine, options: EMOptions, previous: Mixture | None = None) -> list[Mixture]:
+    def starts(
+        self,
+        engine: Engine,
+        options: EMOptions,
+        previous: Mixture | None = None,
+        rng: np.random.RandomState | None = None,
+    ) -> list[Mixture]:
         """As many starts as the estimator asks for; the end of a search if it leaves that open.
 
         In the order of the M-step's components, those with fixed parts first.
         """
-        return [self._ordered(one) for one in ([previous] if previous is not None else self._starts(engine, options))]
+        if previous is not None:
+            return [self._ordered(previous)]
+        rng = check_random_state(self.estimator.random_state) if rng is None else rng
+        return [self._ordered(one) for one in self._starts(engine, options, rng)]
 
     def _ordered(self, start: Mixture) -> Mixture:
         return start if self.fixed is None else start.take(self.fixed.order)
@@ -64,10 +73,9 @@ class StartMaker:
         """The M-step with nothing fixed: what is fixed is put into the starts by the runs."""
         return self.mstep if self.fixed is None else replace(self.mstep, fixed=None)
 
-    def _starts(self, engine: Engine, options: EMOptions) -> list[Mixture]:
+    def _starts(self, engine: Engine, options: EMOptions, rng: np.random.RandomState) -> list[Mixture]:
         """The same in the user's order."""
         estimator = self.estimator
-        rng = check_random_state(estimator.random_state)
         given = estimator.init_params
         if callable(given):
             given = given(self._in_memory().rows, estimator.n_components, rng)

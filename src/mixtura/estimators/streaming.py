@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -84,6 +85,8 @@ class PartialFitMixin(FittedMixture):
 
     n_components: int
     fixed: Any
+    checkpoint: Any
+    trace: Any
     forget: float
     search_: SearchReport | None
     trace_: Any
@@ -226,9 +229,11 @@ class PartialFitMixin(FittedMixture):
         rows = np.concatenate([part.rows for part in learning.held])
         weights = self._weights_by_age(learning)
         source = ArraySource(rows, weights, has_missing(rows))
-        fit = fit_mixture(self, source, None, learning.mixture) if learning.stream is not None else None
+        searcher = copy.copy(self)
+        searcher.checkpoint, searcher.trace = None, False
+        fit = fit_mixture(searcher, source, None, learning.mixture) if learning.stream is not None else None
         if fit is None or (self.n_init == "auto" and isinstance(self.init_params, str) and self.means_init is None):
-            fit = self._better(fit, fit_mixture(self, source, None, None))
+            fit = self._better(fit, fit_mixture(searcher, source, None, None))
         learning.standardization, learning.mstep, learning.searched = fit.standardization, fit.mstep, rows.shape[0]
         learning.report = fit.search if fit.search is not None else learning.report
         inner = fit.standardization.forward(fit.mixture)
