@@ -46,6 +46,16 @@ def test_a_bare_mixture_and_a_detector_have_reports(folder: Path) -> None:
         assert said in (folder / f"{name}.html").read_text("utf-8")
 
 
+def test_a_fit_and_a_choice_write_their_report(folder: Path) -> None:
+    table = [folder / "data.csv", "--columns", "a,b", "--seed", 0]
+    assert run("fit", *table, "-k", 2, "--report", folder / "fit.html").exit_code == 0
+    result = run("select", *table, "-k", "1:3", "--covariance", "EII,VVV", "--report", folder / "select.html")
+    assert (result.exit_code, result.stderr) == (0, "")
+    page = (folder / "select.html").read_text("utf-8")
+    assert "BIC chose two components" in page and '"criterion":"bic"' in page and '"name":"b"' in page
+    assert "were given, not chosen" in (folder / "fit.html").read_text("utf-8").replace("\n", " ")
+
+
 def test_errors_are_one_line(folder: Path) -> None:
     result = run("report", folder / "model.json", folder / "wide.csv", "--columns", "c,d,e", "-o", folder / "no.html")
     assert result.exit_code == 1 and result.stderr.count("\n") == 1 and "has 3 feature columns" in result.stderr

@@ -181,7 +181,10 @@ def test_iterations_climb_to_the_fits_level(rng: np.random.Generator) -> None:
     assert all(after >= before - 1e-9 for before, after in pairwise(levels))
     assert levels[-1] == pytest.approx(model.score(X), abs=1e-3)
     assert run.fitted == pytest.approx(model.score(X), abs=1e-9)
-    assert run.frames[-1].mixture.means == pytest.approx(model.means_, abs=0.05)  # in the fit's own order
+    for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1]):  # each run in the fit's own order
+        run = iterations_of(subject_of(model.mixture_.take(order), X, None, None))
+        assert isinstance(run, Iterations)
+        assert run.frames[-1].mixture.means == pytest.approx(model.means_[order], abs=0.05)
 
 
 def test_a_fits_own_trace_is_shown_where_there_is_one(rng: np.random.Generator, tmp_path: Path) -> None:
@@ -195,6 +198,17 @@ def test_a_fits_own_trace_is_shown_where_there_is_one(rng: np.random.Generator, 
         assert np.array_equal(frame.labels, shares.argmax(axis=1))
     held = GaussianMixture(2, fixed={0: {"weight": 0.5}}, random_state=0).fit(X)
     assert "held some parameters" in report_of(held, X, tmp_path).data["iterations"]["reason"]
+
+
+def test_features_that_tell_components_apart_are_drawn_first(rng: np.random.Generator, tmp_path: Path) -> None:
+    X = rng.normal(size=(400, 20))
+    X[:200, 17] += 9.0
+    X[:200, 3] *= 6.0  # apart in width alone
+    model = GaussianMixture(2, random_state=0, covariance_type="diag").fit(X)
+    data = report_of(model, X, tmp_path).data
+    names = [column["name"] for column in data["columns"]]
+    assert [names[place] for place in data["first"]] == ["x3", "x17"]
+    assert len(names) == 14 and names[-2:] == ["direction 1", "direction 2"]
 
 
 # Warnings
@@ -309,6 +323,8 @@ def test_what_has_no_report_is_refused(rng: np.random.Generator, tmp_path: Path)
         GaussianMixture(2, random_state=0).fit(X).report(X[:, :1], tmp_path / "no.html")
     with pytest.raises(ValueError, match="infinity at row 3"):
         GaussianMixture(2, random_state=0).fit(X).report(np.where(np.arange(90)[:, None] == 3, np.inf, X), "no.html")
+    with pytest.raises(TypeError, match="rows in memory"):
+        GaussianMixture(2, random_state=0).fit(X).report("rows.csv", tmp_path / "no.html")
     with pytest.raises(TypeError, match="needs a fitted mixture"):
         write_report(object(), X, tmp_path / "no.html")
     assert not list(tmp_path.iterdir())

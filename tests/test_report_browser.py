@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_problems import HOSTILE, blobs
+from scipy.stats import chi2
 
 from mixtura import GaussianMixture, GaussianMixtureIC, Mixture
 from mixtura.datasets import load_old_faithful
@@ -170,6 +171,10 @@ def test_the_threshold_is_moved_by_keys(opened: Opened, faithful: Any) -> None:
         count = int(np.sum(best < threshold))
         assert page.inner_text("#below").startswith(f"{count} of 272 rows")
         assert page.get_attribute("#threshold", "aria-valuetext") == page.inner_text("#threshold-text")
+        outlined = page.locator("#certainty .chart g[clip-path] path[fill][stroke='#1c1f23']").evaluate_all(
+            "all => all.map((one) => one.getAttribute('d')).join('')"
+        )
+        assert outlined.count("M") == count
         listed = page.locator("#uncertain-rows tbody tr")
         assert listed.count() == min(count, 15)
     assert threshold == pytest.approx(0.75)
@@ -186,14 +191,16 @@ def test_the_slider_of_iterations_moves_components_and_colours(opened: Opened, f
     page.focus("#iteration")
     for _ in range(4):
         drawn = page.locator(shapes).evaluate_all("all => all.map((one) => one.getAttribute('d')).join()")
-        fills = page.locator("#iterations figure:first-child path").evaluate_all(
-            "all => all.map((one) => one.getAttribute('fill')).join()"
+        fills = page.locator("#iterations figure:first-child path[fill-opacity]").evaluate_all(
+            "all => all.map((one) => [one.getAttribute('fill'), one.getAttribute('d')])"
         )
         states.append((page.inner_text("#step"), drawn, fills))
         page.keyboard.press("ArrowRight")
     assert [text.split(" ")[0].strip(":") for text, _, _ in states] == ["Start", "E-step", "M-step", "E-step"]
     assert states[0][1] == states[1][1] != states[2][1] == states[3][1]  # only an M-step moves
-    assert states[0][2] != states[1][2]  # an E-step gives the rows their colours
+    assert {colour for colour, _ in states[0][2]} == {"#6b6b6b"}  # grey, until
+    assert {"#0072b2", "#d55e00"} <= {colour for colour, _ in states[1][2]}  # an E-step gives the rows their colours,
+    assert states[1][2] == states[2][2] != states[3][2]  # and only an E-step changes them
     page.keyboard.press("End")
     assert "E-step" in page.inner_text("#step")
     page.click("#iterations button")
@@ -225,6 +232,33 @@ def test_pointing_at_a_row_tells_what_it_is(opened: Opened, faithful: Any) -> No
     chart.focus()
     page.keyboard.press("ArrowRight")
     assert "rows" in readout.inner_text() and "eruptions" in readout.inner_text()
+
+
+def test_ellipses_and_points_stand_where_the_numbers_say(opened: Opened, faithful: Any) -> None:
+    path, model, X = faithful
+    page = opened(path)
+    ticks = page.locator("#pairs .chart .tick").evaluate_all(
+        "all => all.map((one) => [...['text-anchor', 'x', 'y'].map((name) => one.getAttribute(name)), one.textContent])"
+    )
+    across = np.array([[float(x), float(text)] for anchor, x, _, text in ticks if anchor == "middle"])
+    up = np.array([[float(y) - 4.0, float(text)] for anchor, _, y, text in ticks if anchor == "end"])
+    to_x, to_y = np.polyfit(*across.T, 1), np.polyfit(*up.T, 1)
+    curves = page.locator("#pairs .chart .ellipse").evaluate_all("all => all.map((one) => one.getAttribute('d'))")
+    assert len(curves) == model.n_components
+    for k, curve in enumerate(curves):
+        points = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", curve), dtype=float)
+        around = np.column_stack([np.polyval(to_x, points[:, 0]), np.polyval(to_y, points[:, 1])])
+        away = around - model.means_[k]
+        factor = np.linalg.cholesky(model.mixture_.dense_covariances[k])
+        squares = np.square(np.linalg.solve(factor, away.T)).sum(axis=0)
+        assert squares == pytest.approx(np.full(72, chi2.ppf(0.95, 2)), rel=0.03)
+    drawn = page.locator("#pairs .chart g[clip-path] path:not(.ellipse)").evaluate_all(
+        "all => all.map((one) => one.getAttribute('d')).join('')"
+    )
+    first = X[model.predict(X) == 0].to_numpy()  # circles, whose paths begin at their left
+    starts = np.array(re.findall(r"M(-?[\d.]+) (-?[\d.]+)a", drawn), dtype=float)
+    assert np.polyval(to_x, starts[:, 0] + 3.4) == pytest.approx(first[:, 0], abs=0.01)
+    assert np.polyval(to_y, starts[:, 1]) == pytest.approx(first[:, 1], abs=0.2)
 
 
 def test_a_choice_is_read_by_keys_and_by_criterion(opened: Opened, faithful: Any) -> None:

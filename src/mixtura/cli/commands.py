@@ -28,6 +28,7 @@ from mixtura.cli.options import (
     Output,
     Plot,
     PriorName,
+    ReportFile,
     Resume,
     Seed,
     Threads,
@@ -43,7 +44,7 @@ from mixtura.cli.options import (
     print_version,
     starts,
 )  # fmt: skip
-from mixtura.cli.reporting import report
+from mixtura.cli.reporting import report_command, write_page
 from mixtura.cli.selecting import cells_of, choose, draw, numbers_text, ranking_text, with_names
 from mixtura.estimators.gaussian_mixture_ic import CRITERIA
 from mixtura.initialization import INITIALIZERS
@@ -104,6 +105,7 @@ def fit(
     output: ModelOutput = None,
     labels: Labels = None,
     plot: Plot = None,
+    report: ReportFile = None,
     as_json: Json = False,
 ) -> int:
     """Fit a mixture to DATA and show it. Exit code 3: written, but EM did not converge."""
@@ -116,7 +118,7 @@ def fit(
     }  # fmt: skip
     table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
     model, choice = _fit_all(table, numbers, options)
-    _write_results(table, model, choice, {"output": output, "labels": labels, "plot": plot})
+    _write_results(table, model, choice, {"output": output, "labels": labels, "plot": plot, "report": report})
     if as_json:
         print_json({**facts_of(model), **({} if choice is None else {"selection": cells_of(choice)})})
     else:
@@ -143,6 +145,8 @@ def _write_results(table: Table, model: GaussianMixture, choice: Any, files: dic
         write_table(files["labels"], {"label": assignment})
     if files["plot"] is not None:
         draw(files["plot"], model, choice, table, assignment)
+    if files["report"] is not None:
+        write_page(files["report"], model if choice is None else choice, table)
 
 
 @application.command()
@@ -171,6 +175,7 @@ def select(
     output: ModelOutput = None,
     labels: Labels = None,
     plot: Plot = None,
+    report: ReportFile = None,
     as_json: Json = False,
 ) -> int:
     """Choose the number of components and the covariance model for DATA. Exit code 3: the best did not converge."""
@@ -184,7 +189,7 @@ def select(
     table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
     choice = choose(table, numbers, options)
     best = choice.best_estimator_
-    _write_results(table, best, choice, {"output": output, "labels": labels, "plot": plot})
+    _write_results(table, best, choice, {"output": output, "labels": labels, "plot": plot, "report": report})
     if as_json:
         print_json({**facts_of(best), "criterion": criterion, "selection": cells_of(choice)})
     else:
@@ -286,4 +291,4 @@ def info(model_file: ModelFile, as_json: Json = False) -> None:
         print(model.summary())
 
 
-application.command()(report)
+application.command("report")(report_command)

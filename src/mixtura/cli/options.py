@@ -18,6 +18,7 @@ from mixtura.table import WRITABLE
 MAX_COMPONENTS = 100_000
 
 DRAWINGS = (".png", ".svg", ".pdf")
+PAGES = (".html", ".htm")
 
 
 def component_numbers(text: str) -> list[int]:
@@ -176,6 +177,12 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoin
 Labels = Annotated[
     str | None,
     typer.Option("--labels", metavar="FILE", callback=destination(WRITABLE), help="Write each row's component here."),
+]
+ReportFile = Annotated[
+    str | None,
+    typer.Option(
+        "--report", metavar="FILE", callback=destination(PAGES), help="Show the result as a page here: .html."
+    ),
 ]
 Plot = Annotated[
     str | None,

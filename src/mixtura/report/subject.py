@@ -17,6 +17,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.mixture import Mixture
 from mixtura.report.markup import shown_name
 from mixtura.shape import Array
+from mixtura.table import RowReader, is_place
 
 __all__ = ["Subject", "subject_of"]
 
@@ -100,15 +101,18 @@ def subject_of(model: Any, X: Any, sample_weight: ArrayLike | None, names: Seque
         If it is not fitted, or the rows do not fit it.
     """
     mixture = _mixture_of(model)
+    if isinstance(X, RowReader) or is_place(X):
+        raise TypeError("a report needs the rows in memory: read the files first, or some of them")
     bare = isinstance(model, Mixture)
-    checker = GaussianMixture() if bare else model
-    rows = check_rows(checker, X, reset=bare, missing_allowed=True)
+    free = bare or names is not None  # who gives names has looked which column is which
+    checker = GaussianMixture() if free else model
+    rows = check_rows(checker, X, reset=free, missing_allowed=True)
     if rows.shape[1] != mixture.n_features:
         raise ValueError(f"the rows have {rows.shape[1]} features, but the model has {mixture.n_features}")
     known = names if names is not None else getattr(checker, "feature_names_in_", None)
     if known is not None and len(known) != mixture.n_features:
         raise ValueError(f"there must be {mixture.n_features} feature names, one a feature; got {len(known)}")
-    raise_if_not_finite(rows, None if known is None else np.asarray(known, dtype=object), mixture.background is None)
+    raise_if_not_finite(rows, None if known is None else np.asarray(known, dtype=object), missing_allowed=True)
     weights = check_weights(sample_weight, rows.shape[0])
     positions = np.arange(rows.shape[0])
     if weights is not None and not weights.all():
