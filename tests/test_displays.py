@@ -158,6 +158,34 @@ def test_grids_take_the_place_of_given_axes(two):
 # What the pictures say
 
 
+#: Linear RGB as it is seen without one kind of cone (Machado, Oliveira and Fernandes 2009, severity 1), and with all.
+VISIONS = {
+    "all": np.eye(3),
+    "no long": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no middle": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "no short": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(linear):
+    """CIE 1976 L*, a*, b* of linear sRGB colours (n, 3)."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    ratio = np.clip(linear, 0, 1) @ to_xyz.T / to_xyz.sum(axis=1)
+    x, y, z = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116).T
+    return np.column_stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_colours_differ_for_every_eye(vision):
+    from matplotlib.colors import to_rgb
+
+    colors = np.array([to_rgb(color) for color in plot.PALETTE])
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    seen = lab(linear @ np.array(VISIONS[vision]).T)
+    apart = np.linalg.norm(seen[:, None] - seen[None], axis=2)
+    assert apart[np.triu_indices(len(seen), 1)].min() > 10  # some four times what is just noticeable
+
+
 def test_mixed_colours_are_those_of_the_components_at_the_ends(two):
     from matplotlib.colors import to_rgb
 
@@ -288,6 +316,8 @@ def test_kinds_that_are_not_there_and_rows_that_are(two):
         two.plot(FAITHFUL[:, 0])
     with pytest.raises(ValueError, match="kind must be one of"):
         two.plot(kind="selection")
+    with pytest.raises(ValueError, match="trace=True"):
+        two.plot(kind="iterations")
     assert isinstance(two.plot(), plot.ProfileDisplay)
 
 

@@ -25,8 +25,9 @@ class PlotMixin:
             Rows to draw; a profile, the convergence and a selection need none.
         kind : str, optional
             "classification", "uncertainty", "density", "profile", "convergence",
-            "k_means", "outliers", "merging" or, of a `GaussianMixtureIC`,
-            "selection". Default: what suits the estimator and whether there are rows.
+            "iterations" (after a fit with ``trace=True``), "k_means", "outliers",
+            "merging" or, of a `GaussianMixtureIC`, "selection".
+            Default: what suits the estimator, and whether there are rows.
         **options
             Of that display's ``from_estimator``, such as ``ax``, ``features`` and ``directions``.
 

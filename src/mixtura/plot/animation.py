@@ -27,7 +27,7 @@ COLORS = 64
 SAID = {
     "start": "start: rows belong to nobody yet",
     "E": "E step: rows are shared out",
-    "M": "M step: components move to their rows",
+    "M": "M step: components move",
     "end": "end",
 }
 
@@ -84,7 +84,7 @@ def animate(
     stage = Stage.of(trace, features, directions, probability)
     figure = Figure(figsize=size, dpi=dpi)
     above, below = figure.subplots(2, 1, height_ratios=[5, 1])
-    figure.subplots_adjust(left=0.13, right=0.97, top=0.93, bottom=0.1, hspace=0.42)
+    _arrange(figure, size)
     with writer.saving(figure, str(path), dpi):
         for step, way, repeats in _frames(trace, n_iterations, smoothness):
             above.clear()
@@ -96,6 +96,16 @@ def animate(
             above.set_title(said, fontsize="medium", loc="left")
             _draw_progress(below, trace, step)
             writer.keep(repeats)
+
+
+def _arrange(figure: Figure, size: tuple[float, float]) -> None:
+    """Margins in inches, which text has whatever the size is; a layout made anew for each frame would tremble."""
+    width, height = size
+    left, right, top, bottom, gap = 0.6, 0.15, 0.35, 0.45, 0.75
+    mean_height = max(0.5 * (height - top - bottom - gap), 0.1)
+    edges = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
+    if edges["left"] < edges["right"] and edges["bottom"] < edges["top"]:  # else there is no room for text anyway
+        figure.subplots_adjust(**edges, hspace=gap / mean_height)
 
 
 class _GifWriter:

@@ -8,6 +8,7 @@ from typing import Any
 from mixtura.plot.classification import ClassificationDisplay
 from mixtura.plot.convergence import ConvergenceDisplay
 from mixtura.plot.density import DensityDisplay
+from mixtura.plot.iterations import IterationsDisplay
 from mixtura.plot.k_means import KMeansComparisonDisplay
 from mixtura.plot.merging import MergeDisplay
 from mixtura.plot.outliers import OutlierDisplay
@@ -23,6 +24,7 @@ KINDS: dict[str, Callable[..., Any]] = {
     "density": DensityDisplay.from_estimator,
     "profile": ProfileDisplay.from_estimator,
     "convergence": ConvergenceDisplay.from_estimator,
+    "iterations": IterationsDisplay.from_estimator,
     "k_means": KMeansComparisonDisplay.from_estimator,
     "outliers": OutlierDisplay.from_estimator,
     "merging": MergeDisplay.from_estimator,
@@ -30,7 +32,7 @@ KINDS: dict[str, Callable[..., Any]] = {
 }
 
 #: These need no rows.
-WITHOUT_ROWS = {"profile", "convergence", "selection"}
+WITHOUT_ROWS = {"profile", "convergence", "iterations", "selection"}
 
 
 def draw(estimator: Any, X: Any, kind: str, **options: Any) -> Any:
