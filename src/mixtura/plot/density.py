@@ -65,8 +65,8 @@ class DensityDisplay:
     >>> from mixtura import Mixture
     >>> from mixtura.plot import DensityDisplay
     >>> standard = Mixture.from_parameters([1.0], [[0.0]], [1.0], "spherical")
-    >>> DensityDisplay(standard, probabilities=[0.95]).plot().levels_.round(4).tolist()
-    [0.0584]
+    >>> DensityDisplay(standard, probabilities=[0.95]).plot().levels_.round(3).tolist()
+    [0.058]
     """
 
     mixture: Mixture
