@@ -44,6 +44,9 @@ mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours;
 neon: $(VENV)/test.stamp ## the laws of the kernel on ARM, emulated (Debian, root, minutes)
 	tests/emulated/neon.sh
 
+missing: $(VENV)/test.stamp ## an iteration on rows with missing values against one on complete rows; writes benchmarks/missing.json
+	$(BIN)/python benchmarks/missing.py
+
 clean: ## remove what the commands above made
 	rm -rf out build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests examples docs -name __pycache__ -type d -exec rm -rf {} +
