@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench search online kills mclust neon clean
+.PHONY: help demo test lint coverage bench search online kills mclust missing classifier neon clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -43,6 +43,9 @@ mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours;
 
 neon: $(VENV)/test.stamp ## the laws of the kernel on ARM, emulated (Debian, root, minutes)
 	tests/emulated/neon.sh
+
+classifier: $(VENV)/test.stamp ## held-out errors beside discriminant analysis; writes benchmarks/classifier.json
+	$(BIN)/python benchmarks/classifier.py
 
 missing: $(VENV)/test.stamp ## an iteration on rows with missing values against one on complete rows; writes benchmarks/missing.json
 	$(BIN)/python benchmarks/missing.py

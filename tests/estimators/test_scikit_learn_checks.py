@@ -27,6 +27,7 @@ VARIANTS = [
     GaussianMixtureIC((1, 2)),
     GaussianMixtureIC(2, covariance_type=["EII", "VVV"], criterion="icl", n_init=2),
     GaussianMixtureClassifier(),
+    GaussianMixtureClassifier(covariance_type="auto"),
     GaussianMixtureClassifier(2, covariance_type="diag"),
     GaussianMixtureOutlierDetector(),
     GaussianMixtureOutlierDetector(2, contamination=0.1),
