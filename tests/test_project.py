@@ -55,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "initialization": VALUES | {"mstep", "estep", "_native"},
     "moves": VALUES | {"engine", "reduction"},
     "search": SEARCH,
-    "selection": SEARCH | {"covariance"},
+    "start": VALUES | {"mstep", "standardization"},
+    "selection": SEARCH | {"covariance", "start"},
     "summary": VALUES | {"em"},
     "drawing": set(),
     "trace": VALUES | {"drawing"},
@@ -64,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": SEARCH | {"atomic", "document"},
     "table": {"shape", "source", "atomic"},
     "estimators": SEARCH
-    | {"covariance", "selection", "observation", "summary", "table", "drawing", "trace", "online", "checkpoint"},
+    | {"covariance", "selection", "start", "observation", "summary", "table", "drawing", "trace"}
+    | {"online", "checkpoint"},
     "merging": VALUES | {"estimators"},
     "bootstrap": VALUES | {"estimators"},
     "likelihood_ratio": VALUES | {"estimators"},

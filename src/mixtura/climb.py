@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from threading import Event
 from typing import Any
 
@@ -34,6 +35,9 @@ MAX_FEATURES = 32
 STATUSES = (Status.RUNNING, Status.CONVERGED, Status.MAX_ITERATIONS)
 FAILED = 3
 
+#: Passes that a run may be expected to make, where the question is whether a second thread is worth its start.
+USUAL_PASSES = 10
+
 
 @dataclass(eq=False)
 class _Climb:
@@ -41,11 +45,8 @@ class _Climb:
 
     trajectory: Trajectory
     native: Any
-    passes: int  # in a call
+    products: int  # in a pass
     total_weight: float
-
-    def __post_init__(self) -> None:
-        self._before = self.trajectory.snapshot()
 
     @property
     def running(self) -> bool:
@@ -53,22 +54,31 @@ class _Climb:
 
     def settle(self) -> None:
         """Make the trajectory look as if Python had run it this far; leave it as it was if the climb failed."""
-        one, native = self.trajectory, self.native
-        if native.status == FAILED:
-            one.restore(self._before)
-            one.whole = True
-        if native.status == FAILED or native.passes == 0:
+        status, history, gap, collapsed = self.native.course()
+        if status == FAILED:
+            self.trajectory.reset()
+        if status == FAILED or not history:
             return
-        status, one.history, one.gap, collapsed = native.course()
-        one.status, one.collapsed = STATUSES[status], np.array(collapsed)
-        one.whole = one.status is not Status.RUNNING
-        if native.passes > 1:  # else it is still the start
-            weights, means, covariances = native.mixture()
-            one.mixture = Mixture(weights, means, covariances, one.mstep.covariance_type, one.mstep.equal_weights)
-        count, first, second, reference, log_likelihood = native.statistics()
-        one.statistics = SufficientStats(
-            count, first, second, reference, log_likelihood, self.total_weight, one.mixture.shape
-        )
+        flags = None if collapsed is None else np.array(collapsed)
+        self.trajectory.take(self, STATUSES[status], history, gap, flags)
+
+    def mixture(self) -> Mixture:
+        """The best parameters."""
+        one = self.trajectory
+        if self.native.passes == 1:
+            return one.start
+        weights, means, covariances = self.native.mixture()
+        return Mixture(weights, means, covariances, one.mstep.covariance_type, one.mstep.equal_weights)
+
+    def statistics(self) -> SufficientStats:
+        """The E-step's result there."""
+        count, first, second, reference, log_likelihood = self.native.statistics()
+        shape = self.trajectory.start.shape
+        return SufficientStats(count, first, second, reference, log_likelihood, self.total_weight, shape)
+
+    def thinnest(self, few: float) -> float:
+        """Of components with fewer rows, the least variance in any direction, of the components' average there."""
+        return float(self.native.thinnest(few))
 
 
 def run(
@@ -113,6 +123,8 @@ class _Settings:
     def __init__(self, engine: Engine, n_runs: int = 1) -> None:
         self._offer = getattr(engine, "ground", None)
         self._n_runs = n_runs
+        self._grounds: dict[int, Any | None] = {}  # by the multiplications for a row
+        self._native: dict[tuple[Any, ...], Any] = {}  # native settings: most M-steps have the same
         self._known: dict[tuple[int, int], tuple[MStep, EMOptions, Any | None]] = {}
 
     def climb(self, one: Trajectory) -> _Climb | None:
@@ -128,36 +140,40 @@ class _Settings:
         settings = None if ground is None else self._of(one)
         if ground is None or settings is None:
             return None
-        from mixtura import _native
-
-        native = _native.Climb(ground, settings, start.weights, start.means, start.covariances)
-        return _Climb(one, native, max(1, CALL_WORK // (products * ground.n_rows)), ground.total_weight)
+        native = _compiled().Climb(ground, settings, start.weights, start.means, start.covariances)
+        return _Climb(one, native, products * ground.n_rows, ground.total_weight)
 
     def _of(self, one: Trajectory) -> Any | None:
         """Settings of a trajectory; None where the climb does not know its M-step or covariance model."""
         key = (id(one.mstep), id(one.options))  # both are frozen, and kept here so that their ids are not used again
         if key not in self._known:
-            self._known[key] = (one.mstep, one.options, _settings(one.mstep, one.options))
+            self._known[key] = (one.mstep, one.options, self._settings(one.mstep, one.options))
         return self._known[key][2]
 
+    def _settings(self, step: MStep, options: EMOptions) -> Any | None:
+        plain = all(getattr(step, name) == default for name, default in _unknown())
+        model = step.model.name
+        if type(step) is not MStep or not plain or model not in _compiled().covariance_models():
+            return None
+        values = (model, step.floor, options.tol, options.max_iter, options.accelerate, step.equal_weights)
+        if values not in self._native:
+            self._native[values] = _compiled().Settings(*values, _constants())
+        return self._native[values]
 
-def _settings(step: MStep, options: EMOptions) -> Any | None:
+
+@lru_cache(maxsize=1)
+def _compiled() -> Any:
+    """The compiled module, which is there wherever an engine offers its ground."""
     from mixtura import _native
 
+    return _native
+
+
+@lru_cache(maxsize=1)
+def _unknown() -> list[tuple[str, Any]]:
+    """Parameters of an M-step that the climb does not know, which have to be at their defaults."""
     known = ("covariance_type", "floor", "equal_weights")
-    plain = all(getattr(step, field.name) == field.default for field in fields(step) if field.name not in known)
-    model = step.model.name
-    if type(step) is not MStep or not plain or model not in _native.covariance_models():
-        return None
-    return _native.Settings(
-        model,
-        step.floor,
-        options.tol,
-        options.max_iter,
-        options.accelerate,
-        step.equal_weights,
-        _constants(),
-    )
+    return [(field.name, field.default) for field in fields(MStep) if field.name not in known]
 
 
 def _constants() -> tuple[float | int, ...]:
@@ -179,18 +195,22 @@ def _constants() -> tuple[float | int, ...]:
 
 def _run_side_by_side(engine: Any, climbs: Sequence[_Climb]) -> None:
     """Each run to its end, several at a time on the engine's threads."""
+    if not climbs:
+        return
     stop = Event()
+    queue = _compiled().Climbs([climb.native for climb in climbs])
 
-    def finish(climb: _Climb) -> None:
+    def drain() -> None:
         try:
-            while climb.running and not stop.is_set():
-                climb.native.advance(climb.passes)
+            at = queue.take()
+            while at < len(climbs) and not stop.is_set():
+                at = queue.drain(at, CALL_WORK)
         except BaseException:
             stop.set()  # the other threads stop within a call too
             raise
 
-    if climbs:
-        engine.each(climbs, finish)
+    expected = sum(climb.products * min(USUAL_PASSES, climb.trajectory.options.max_iter) for climb in climbs)
+    engine.side_by_side(drain, len(climbs), expected)
     for climb in climbs:
         climb.settle()
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from mixtura.mstep import MStep, Update
 from mixtura.quadratic import QuadraticForms
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["EMOptions", "Status", "Trajectory", "run"]
+__all__ = ["EMOptions", "Outcome", "Status", "Trajectory", "run"]
 
 #: An extrapolated point may lose this much, relative, to rounding before it counts as worse.
 ROUNDING = 1e-13
@@ -35,6 +36,7 @@ CONFIRMING_STEPS = 3
 
 #: What a run's snapshot holds beside its history and the state of its acceleration.
 STATE = ("start", "mixture", "statistics", "status", "gap", "collapsed", "_proposal", "_extrapolated", "_plain_run")
+MADE_WHEN_ASKED = {"mixture": "_mixture", "statistics": "_statistics", "collapsed": "_collapsed"}
 
 
 class Status(Enum):
@@ -69,6 +71,19 @@ class EMOptions:
     accelerate: bool = True
 
 
+class Outcome(Protocol):
+    """Where a run that was made elsewhere stands; asked only for what is wanted."""
+
+    def mixture(self) -> Mixture:
+        """The best parameters."""
+
+    def statistics(self) -> SufficientStats:
+        """The E-step's result there."""
+
+    def thinnest(self, few: float) -> float:
+        """Of components with fewer rows, the least variance in any direction, of the components' average there."""
+
+
 @dataclass(eq=False)
 class Trajectory:
     """One run of EM, from its start to where it has got.
@@ -81,17 +96,11 @@ class Trajectory:
 
     Attributes
     ----------
-    mixture : Mixture
-        The best parameters so far; `log_likelihood` belongs to them.
-    statistics : SufficientStats or None
-        The E-step's result at `mixture`.
     history : list of float
         The objective per row: first of the start, then after each iteration. It is
         the log likelihood, plus the M-step's penalty where there is a prior.
     gap : float
         Estimate of what is left to gain, per row.
-    collapsed : array of shape (K,)
-        Components whose covariance stands at the floor.
     whole : bool
         Whether all that decides the next step is here; False while a native climb has it.
     """
@@ -102,17 +111,62 @@ class Trajectory:
 
     def __post_init__(self) -> None:
         self.start = self.mstep.admit(self.start)
-        self.mixture = self.start
-        self.statistics: SufficientStats | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the start."""
         self.history: list[float] = []
         self.status = Status.RUNNING
         self.gap = np.inf
-        self.collapsed: NDArray[np.bool_] = np.zeros(self.start.n_components, dtype=bool)
-        self._proposal = Update(self.start, self.collapsed)
         self._extrapolated = False
-        self._accelerator = Squarem() if self.options.accelerate else None
         self._plain_run = 0
         self.whole = True
+        self.outcome: Outcome | None = None
+        self._mixture: Mixture | None = None
+        self._statistics: SufficientStats | None = None
+        self._collapsed: NDArray[np.bool_] | None = None
+
+    # A search makes thousands of runs elsewhere (climb.py) and looks closely at few: these are made when asked for.
+
+    @property
+    def mixture(self) -> Mixture:
+        """The best parameters so far."""
+        if self._mixture is None:
+            self._mixture = self.start if self.outcome is None else self.outcome.mixture()
+        return self._mixture
+
+    @property
+    def statistics(self) -> SufficientStats | None:
+        """The E-step's result at `mixture`."""
+        if self._statistics is None and self.outcome is not None:
+            self._statistics = self.outcome.statistics()
+        return self._statistics
+
+    @property
+    def collapsed(self) -> NDArray[np.bool_]:
+        """Components (K,) whose covariance stands at the floor."""
+        return np.zeros(self.start.n_components, dtype=bool) if self._collapsed is None else self._collapsed
+
+    @property
+    def any_collapsed(self) -> bool:
+        """Whether a covariance stands at the floor."""
+        return self._collapsed is not None and bool(self._collapsed.any())
+
+    @cached_property
+    def _proposal(self) -> Update:
+        return Update(self.start, self.collapsed)
+
+    @cached_property
+    def _accelerator(self) -> Squarem | None:
+        return Squarem() if self.options.accelerate else None
+
+    def take(
+        self, outcome: Outcome, status: Status, history: list[float], gap: float, collapsed: NDArray[np.bool_] | None
+    ) -> None:
+        """Stand where a run made elsewhere has got."""
+        self.outcome, self.status, self.history, self.gap = outcome, status, history, gap
+        self._mixture, self._statistics, self._collapsed = None, None, collapsed
+        self.whole = status is not Status.RUNNING
 
     def snapshot(self) -> dict[str, Any]:
         """All that decides what comes next, in values that later passes leave as they are."""
@@ -122,8 +176,9 @@ class Trajectory:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `snapshot`, with the same bits as if there had been no pause."""
+        self.outcome = None
         for name in STATE:
-            setattr(self, name, state[name])
+            setattr(self, MADE_WHEN_ASKED.get(name, name), state[name])
         self.history = state["history"].tolist()
         if self._accelerator is not None:
             self._accelerator.restore(state["accelerator"])
@@ -156,8 +211,8 @@ class Trajectory:
             self.status = Status.MAX_ITERATIONS
 
     def _accept(self, statistics: SufficientStats, log_likelihood: float) -> None:
-        self.mixture, self.collapsed = self._proposal.mixture, self._proposal.collapsed
-        self.statistics = statistics
+        self._mixture, self._collapsed = self._proposal.mixture, self._proposal.collapsed
+        self._statistics = statistics
         self.history.append(log_likelihood)
         self._plain_run = 0 if self._extrapolated else self._plain_run + 1
         self.gap = remaining_gain(self.history)

@@ -33,7 +33,7 @@ from mixtura.initialization import Initializer
 from mixtura.initialization.k_means import many_seeds
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
-from mixtura.shape import Array
+from mixtura.shape import SPHERICAL, Array
 from mixtura.suffstats import SufficientStats
 
 __all__ = [
@@ -75,6 +75,7 @@ SURVIVORS = 2
 
 #: With fewer rows than this times D + 1 a component, a better optimum is as often one of the noise: only the best short
 #: run goes on, and no moves are made. On 300 rows in a plane with K = 20, they took fifty times as long as the fit.
+#: Where it ends in a degenerate component, the others follow and then moves, but only until one ends without.
 PLENTY = 20
 
 #: Iterations in which a split shows most of its gain; what a merge loses shows sooner.
@@ -148,15 +149,13 @@ def seeded_starts(
     """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
     centers, spread = many_seeds(sample.rows, sample.weights, n_components, n_starts, rng)
     n_features = sample.rows.shape[1]
-    shape, count = mstep.model.shape, np.ones(n_components)
-    nowhere = np.zeros((n_components, n_features))
+    shape = mstep.model.shape
     ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
-    unit = replace(mstep, prior=None)(SufficientStats(count, nowhere, ball, nowhere, 0.0, float(n_components), shape))
-    scales = np.maximum(spread / n_features, mstep.floor)
-    return [
-        replace(unit.mixture, means=center, covariances=unit.mixture.covariances * scale)
-        for center, scale in zip(centers, scales, strict=True)
-    ]
+    ball = ball / ((n_components if shape.shared else 1) * (n_features if shape is SPHERICAL else 1))
+    weights = np.full(n_components, 1.0 / n_components)
+    unit = mstep.admit(Mixture(weights, centers[0], ball, mstep.covariance_type, mstep.equal_weights))
+    pairs = zip(centers, np.maximum(spread / n_features, mstep.floor), strict=True)
+    return [replace(unit, means=center, covariances=ball * scale) for center, scale in pairs]
 
 
 def start_count(n_components: int) -> int:
@@ -190,7 +189,7 @@ def merit(trajectory: Trajectory) -> tuple[bool, float]:
 
 def degenerate(trajectory: Trajectory) -> bool:
     """Whether a component would go on shrinking if there were no floor; one that is only thin stands at it too."""
-    if trajectory.statistics is None or not trajectory.collapsed.any():
+    if not trajectory.any_collapsed or trajectory.statistics is None:
         return False
     lower = replace(trajectory.mstep, floor=trajectory.mstep.floor * THIN)
     return bool(lower(trajectory.statistics, trajectory.mixture).collapsed.any())
@@ -286,14 +285,16 @@ class Search:
         short = self._short(self.coarse, starts, SHORT_ITERATIONS)
         n_components, n_features = starts[0].means.shape
         plenty = self.n_rows >= PLENTY * n_components * (n_features + 1)
-        best = self._settle([one.mixture for one in _best_first(short, merit)[: SURVIVORS if plenty else 1]])
-        if not plenty and degenerate(best):  # then the rest is worth its time
-            plenty = True
-            best = self._settle([one.mixture for one in _best_first(short, merit)[:SURVIVORS]])
-        if n_components == 1 or n_features > MOVE_FEATURES or not plenty:
+        ranked = _best_first(short, merit)
+        tried = SURVIVORS if plenty else 1
+        best = self._settle(ranked[:tried])
+        while not plenty and degenerate(best) and tried < len(ranked):  # one without will do, be it lower
+            best = _best_first([best, self._settle(ranked[tried : tried + SURVIVORS])], merit)[0]
+            tried += SURVIVORS
+        if n_components == 1 or n_features > MOVE_FEATURES:
             return best
         for _ in range(ROUNDS):
-            moved = self._move(best)
+            moved = self._move(best) if plenty or degenerate(best) else None
             if moved is None:
                 break
             best = moved
@@ -319,9 +320,9 @@ class Search:
         run(engine, trajectories)
         return trajectories
 
-    def _settle(self, starts: Sequence[Mixture]) -> Trajectory:
-        """The best of the optima that EM reaches from the starts, on the fine rows."""
-        settled = self._short(self.fine, starts, SETTLE_ITERATIONS)
+    def _settle(self, runs: Sequence[Trajectory]) -> Trajectory:
+        """The best of the optima that EM reaches from where these have ended, on the fine rows."""
+        settled = self._short(self.fine, [one.mixture for one in runs], SETTLE_ITERATIONS)
         self._ends += [merit(one) for one in settled]
         if self.on_search is not None:
             self.on_search(self.report)
@@ -339,7 +340,7 @@ class Search:
             self._n_moves += len(batch)
             tried = self._short(self.fine, [self._moved(statistics, *pair) for pair in batch], MOVE_ITERATIONS)
             kept = MOVE_SURVIVORS if batch is narrow else max(MOVE_SURVIVORS, len(tried) // 2)
-            end = self._settle([one.mixture for one in _best_first(tried, promise)[:kept]])
+            end = self._settle(_best_first(tried, promise)[:kept])
             if (merit(end)[0], end.log_likelihood - DISTINCT) > merit(best):
                 return end
         return None

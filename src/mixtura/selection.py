@@ -6,28 +6,29 @@ good partition travels to the other models of the same number of components, and
 to the next number up by splitting a component, down by merging two. What is kept
 is decided by measured log likelihood alone.
 
-All of this acts on a mixture's own moments and asks for no pass over the rows. A
-start need not be in the model that it is for: the first M-step puts it there.
+What a cell gives is a `Start`, which asks for no pass over the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dsygv
 
 from mixtura.climb import run
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine.engine import Engine
-from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.search import merit
-from mixtura.shape import FULL, SPHERICAL, Array
+from mixtura.shape import Array
 from mixtura.standardization import Standardization
+from mixtura.start import Start
 
-__all__ = ["Cell", "Coordinates", "Start", "Sweep", "spurious"]
+__all__ = ["Cell", "Coordinates", "Sweep", "spurious"]
 
 #: Iterations after which proposals for one cell are compared: most show by then where they are heading.
 SHORT_ITERATIONS = 8
@@ -67,90 +68,6 @@ class Coordinates:
     engine: Engine
 
 
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Weights (K,), means (K, D) and dense covariances (K, D, D), in the unit-free coordinates."""
-
-    weights: Array
-    means: Array
-    covariances: Array
-
-    @classmethod
-    def of(cls, mixture: Mixture, here: Standardization, home: Standardization) -> Start:
-        """A mixture in some coordinates, as a start in those at home."""
-        scale = here.scale / home.scale
-        means = mixture.means * scale + (here.shift - home.shift) / home.scale
-        return cls(mixture.proportions, means, FULL.rescale(mixture.dense_covariances, scale))
-
-    def member(self, mstep: MStep, home: Standardization, here: Standardization) -> Mixture:
-        """A mixture in the shape of a model, from the coordinates at home to those here."""
-        shape = mstep.model.shape
-        n_components = self.weights.size
-        scale = home.scale / here.scale
-        dense = FULL.rescale(self.covariances, scale)
-        if shape.shared:
-            dense = dense * self.weights[:, None, None]
-        covariances = shape.compress(dense)
-        if shape is SPHERICAL:
-            covariances = covariances / self.means.shape[1]
-        weights = np.full(n_components, 1.0 / n_components) if mstep.equal_weights else self.weights
-        means = self.means * scale + (home.shift - here.shift) / here.scale
-        return mstep.admit(Mixture(weights, means, covariances, mstep.covariance_type, mstep.equal_weights))
-
-    def widened(self) -> Start:
-        """With equal weights and every covariance as wide as the average: small components do not collapse at once."""
-        pooled = np.einsum("k,kij->ij", self.weights, self.covariances)
-        n_components = self.weights.size
-        return Start(np.full(n_components, 1.0 / n_components), self.means, np.array([pooled] * n_components))
-
-    def splits(self) -> list[Start]:
-        """With each component in turn cut through its mean across its longest axis.
-
-        The halves of a Gaussian with longest axis v of variance l have means
-        ``mean +- sqrt(2 l / pi) v`` and each the covariance ``S - (2 l / pi) v v^T``.
-        """
-        values, vectors = np.linalg.eigh(self.covariances)
-        steps = np.sqrt(2 / np.pi * np.maximum(values[:, -1:], 0.0)) * vectors[:, :, -1]
-        halves = self.covariances - steps[:, :, None] * steps[:, None, :]
-        return [self._split(k, steps[k], halves[k]) for k in range(self.weights.size)]
-
-    def _split(self, k: int, step: Array, half: Array) -> Start:
-        weights = np.append(self.weights, 0.5 * self.weights[k])
-        means = np.concatenate([self.means, self.means[k : k + 1] - step])
-        covariances = np.concatenate([self.covariances, half[None]])
-        weights[k] *= 0.5
-        means[k] += step
-        covariances[k] = half
-        return Start(weights, means, covariances)
-
-    def merges(self, number: int) -> list[Start]:
-        """With the pairs merged, one at a time, that seem to lose the least log likelihood.
-
-        The bound is ``w_ij log |S_ij| - w_i log |S_i| - w_j log |S_j|`` with the
-        merged component's moments (Runnalls 2007, eq. 16).
-        """
-        first, second = np.triu_indices(self.weights.size, 1)
-        a, b = self.weights[first], self.weights[second]
-        total = np.maximum(a + b, np.finfo(np.float64).tiny)
-        apart = self.means[first] - self.means[second]
-        share = (a / total)[:, None, None]
-        merged = share * self.covariances[first] + (1 - share) * self.covariances[second]
-        merged += share * (1 - share) * apart[:, :, None] * apart[:, None, :]
-        own = self.weights * np.linalg.slogdet(self.covariances)[1]
-        cost = total * np.linalg.slogdet(merged)[1] - own[first] - own[second]
-        means = share[:, :, 0] * self.means[first] + (1 - share[:, :, 0]) * self.means[second]
-        return [
-            self._merge(first[p], second[p], total[p], means[p], merged[p])
-            for p in np.argsort(cost, kind="stable")[:number]
-        ]
-
-    def _merge(self, i: int, j: int, weight: float, mean: Array, covariance: Array) -> Start:
-        kept = np.delete(np.arange(self.weights.size), j)  # j > i: what i is called does not change
-        weights, means, covariances = self.weights[kept], self.means[kept], self.covariances[kept]
-        weights[i], means[i], covariances[i] = weight, mean, covariance
-        return Start(weights, means, covariances)
-
-
 @dataclass(eq=False)
 class Cell:
     """One covariance model with one number of components, and the best run for it so far.
@@ -173,6 +90,11 @@ class Cell:
     worth: tuple[bool, float] = field(default=(False, -np.inf), init=False)
     _before: list[float] = field(default_factory=list, init=False)
 
+    @cached_property
+    def unit_free(self) -> bool:
+        """Whether its coordinates are those of unit-free models."""
+        return self.mstep.model.unit_free
+
     @property
     def sound(self) -> bool:
         """Whether there is a fit without degenerate or spurious components."""
@@ -183,9 +105,9 @@ class Cell:
         """Objective per row after each iteration, the short run's among them."""
         return self._before + ([] if self.best is None else self.best.history[1:])
 
-    def take(self, trajectory: Trajectory, before: list[float]) -> bool:
+    def take(self, trajectory: Trajectory, worth: tuple[bool, float], before: list[float]) -> bool:
         """Keep a finished run, which went on from one with that history, if it is better; whether it is by much."""
-        worth, (was_sound, value) = _worth(trajectory), self.worth
+        was_sound, value = self.worth
         if not np.isfinite(worth[1]) or worth <= self.worth:
             return False
         self.best, self.worth, self._before = trajectory, worth, before
@@ -259,25 +181,29 @@ class Sweep:
             rivals.setdefault(cell, []).append(one)
         finals = []
         for cell, group in rivals.items():
-            finals += [(cell, *self._continued(one)) for one in _survivors(group) if _hopeful(cell, one)]
-        self._run([(cell, one) for cell, one, _ in finals])
-        return {cell for cell, one, before in finals if cell.take(one, before)}
+            finals += [(cell, one, worth) for one, worth in _survivors(group) if _hopeful(cell, one)]
+        longer = {one: longer for _, one, worth in finals if (longer := self._continued(one, worth)) is not None}
+        self._run([(cell, longer[one]) for cell, one, _ in finals if one in longer])
+        fresh = set()
+        for cell, one, worth in finals:
+            end = longer.get(one, one)
+            if cell.take(end, *((worth, []) if end is one else (_worth(end), one.history[1:]))):
+                fresh.add(cell)
+        return fresh
 
-    def _continued(self, short: Trajectory) -> tuple[Trajectory, list[float]]:
-        """The same run, to its end, and what it went on from. One that has collapsed is left: EM does not come back."""
+    def _continued(self, short: Trajectory, worth: tuple[bool, float]) -> Trajectory | None:
+        """The same run, to its end; None where it has ended. One that has collapsed is left: EM does not come back."""
         ended = short.status is not Status.MAX_ITERATIONS or short.n_iter >= self.options.max_iter
-        if ended or not _worth(short)[0]:
-            return short, []
-        return Trajectory(short.mixture, short.mstep, self.options), short.history[1:]
+        return None if ended or not worth[0] else Trajectory(short.mixture, short.mstep, self.options)
 
     def _run(self, runs: Sequence[tuple[Cell, Trajectory]]) -> None:
         for unit_free, coordinates in self.coordinates.items():
-            group = [one for cell, one in runs if cell.mstep.model.unit_free is unit_free]
+            group = [one for cell, one in runs if cell.unit_free is unit_free]
             if group:
                 run(coordinates.engine, group)
 
     def _proposed(self, cell: Cell, start: Start, options: EMOptions) -> Trajectory:
-        home, here = (self.coordinates[key].standardization for key in (True, cell.mstep.model.unit_free))
+        home, here = (self.coordinates[key].standardization for key in (True, cell.unit_free))
         return Trajectory(start.member(cell.mstep, home, here), cell.mstep, options)
 
     def _lessons(self, fresh: set[Cell]) -> Iterator[tuple[Cell, Start]]:
@@ -301,30 +227,39 @@ class Sweep:
         home, here = (self.coordinates[key].standardization for key in (True, cell.mstep.model.unit_free))
         return Start.of(cell.best.mixture, here, home)
 
+    @cached_property
+    def _by_size(self) -> dict[int, list[Cell]]:
+        """The cells of each number of components in the order of their numbers of parameters."""
+        n_features = self.coordinates[True].standardization.scale.size
+        ordered = sorted(self.cells, key=lambda one: one.mstep.model.n_parameters(one.n_components, n_features))
+        groups: dict[int, list[Cell]] = {}
+        for one in ordered:
+            groups.setdefault(one.n_components, []).append(one)
+        return groups
+
     def _relatives(self, cell: Cell) -> list[str]:
         """Models next to a cell's in their numbers of parameters, on either side."""
-        rivals = [one for one in self.cells if one.n_components == cell.n_components]
-        n_features = self.coordinates[True].standardization.scale.size
-        rivals.sort(key=lambda one: one.mstep.model.n_parameters(one.n_components, n_features))
+        rivals = self._by_size[cell.n_components]
         place = rivals.index(cell)
         reach = max(1, NEIGHBOURS - cell.n_components)
         near = rivals[max(0, place - reach) : place] + rivals[place + 1 : place + 1 + reach]
         return [one.mstep.covariance_type for one in near]
 
 
-def _survivors(runs: Sequence[Trajectory]) -> list[Trajectory]:
-    """The best few distinct runs, sound ones if there are any."""
-    chosen: list[Trajectory] = []
+def _survivors(runs: Sequence[Trajectory]) -> list[tuple[Trajectory, tuple[bool, float]]]:
+    """The best few distinct runs and what they are worth, sound ones if there are any."""
+    chosen: list[tuple[Trajectory, tuple[bool, float]]] = []
     # a component at the floor may only be thin, but to find out is dear, and the others are as promising
-    ranked = sorted(runs, key=lambda one: (not one.collapsed.any(), one.log_likelihood), reverse=True)
+    ranked = sorted(runs, key=lambda one: (not one.any_collapsed, one.log_likelihood), reverse=True)
     for one in ranked:
-        if chosen and chosen[-1].log_likelihood - one.log_likelihood < DISTINCT:
+        if chosen and chosen[-1][0].log_likelihood - one.log_likelihood < DISTINCT:
             continue
-        if _worth(one)[0]:
-            chosen.append(one)
+        worth = _worth(one)
+        if worth[0]:
+            chosen.append((one, worth))
         if len(chosen) == SURVIVORS:
             break
-    return chosen or ranked[:1]
+    return chosen or [(ranked[0], _worth(ranked[0]))]
 
 
 def _hopeful(cell: Cell, one: Trajectory) -> bool:
@@ -336,7 +271,14 @@ def _hopeful(cell: Cell, one: Trajectory) -> bool:
 def _worth(one: Trajectory) -> tuple[bool, float]:
     """Merit, where spurious components count as degenerate ones."""
     sound, value = merit(one)
-    return sound and not spurious(one).size, value
+    return sound and not _has_spurious(one), value
+
+
+def _has_spurious(one: Trajectory) -> bool:
+    """Whether there are `spurious` components; a run that knows is asked."""
+    if one.outcome is None or one.start.n_components == 1:
+        return bool(spurious(one).size)
+    return one.outcome.thinnest(FEW_ROWS * (one.start.n_features + 1)) < THIN
 
 
 def spurious(one: Trajectory) -> NDArray[np.intp]:
@@ -355,6 +297,10 @@ def spurious(one: Trajectory) -> NDArray[np.intp]:
         return few
     dense = mixture.dense_covariances
     pooled = np.einsum("k,kij->ij", mixture.proportions, dense)
-    root = FULL.whiten(pooled[None])[0]
-    widths = np.linalg.eigvalsh(root.T @ dense[few] @ root)[:, 0]
-    return few[widths < THIN]
+    return few[np.array([_width(dense[k], pooled) for k in few]) < THIN]
+
+
+def _width(covariance: Array, pooled: Array) -> float:
+    """The least variance in any direction, of the pooled one there: the lowest eigenvalue of inv(pooled) covariance."""
+    values, _, info = dsygv(covariance, pooled, jobz="N")
+    return float(values[0]) if info == 0 else 0.0

@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <string>
 #include <utility>
@@ -103,11 +104,20 @@ class Climb {
     climb_.advance(passes);
   }
 
+  // Multiplications in a pass, about.
+  std::int64_t products() const {
+    const Extent& extent = climb_.extent();
+    return (extent.size() + 20 * extent.components) * climb_.n_rows();
+  }
+
+  mixtura::Climb& run() { return climb_; }
   int status() const { return static_cast<int>(climb_.status()); }
   std::size_t passes() const { return climb_.history().size(); }
 
   nb::tuple course() const {
-    const std::vector<bool> collapsed(climb_.collapsed().begin(), climb_.collapsed().end());
+    const std::vector<char>& flags = climb_.collapsed();
+    nb::object collapsed = nb::none();
+    if (std::find(flags.begin(), flags.end(), true) != flags.end()) collapsed = nb::cast(std::vector<bool>(flags.begin(), flags.end()));
     return nb::make_tuple(status(), climb_.history(), climb_.gap(), collapsed);
   }
 
@@ -117,6 +127,8 @@ class Climb {
     return nb::make_tuple(to_array(Values(best.weights), {k}), to_array(Values(best.means), {k, d}),
                           compact(best.covariances));
   }
+
+  double thinnest(double weight) const { return climb_.thinnest(weight); }
 
   nb::tuple statistics() const {
     const auto [k, d] = sizes();
@@ -142,6 +154,37 @@ class Climb {
   }
 
   mixtura::Climb climb_;
+};
+
+// Runs that several threads take one after the other.
+class Climbs {
+ public:
+  explicit Climbs(nb::list climbs) : owners_(std::move(climbs)) {
+    for (nb::handle one : owners_) runs_.push_back(&nb::cast<Climb&>(one));
+  }
+
+  std::size_t take() { return next_.fetch_add(1); }
+
+  // From that run on, each to its end, for about so many multiplications; returns the run at hand then.
+  std::size_t drain(std::size_t at, std::int64_t work) {
+    nb::gil_scoped_release release;
+    for (; at < runs_.size(); at = take()) {
+      mixtura::Climb& run = runs_[at]->run();
+      const std::int64_t products = runs_[at]->products();
+      while (run.status() == mixtura::ClimbStatus::kRunning) {
+        if (work <= 0) return at;
+        const auto before = static_cast<std::int64_t>(run.history().size());
+        run.advance(1 + work / products);
+        work -= (static_cast<std::int64_t>(run.history().size()) - before) * products;
+      }
+    }
+    return at;
+  }
+
+ private:
+  nb::list owners_;
+  std::vector<Climb*> runs_;
+  std::atomic<std::size_t> next_ = 0;
 };
 
 nb::tuple eigen(DoubleMatrix matrix) {
@@ -195,7 +238,15 @@ void bind_climb(nb::module_& module) {
       .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
       .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
       .def_prop_ro("passes", &Climb::passes)
-      .def("course", &Climb::course, "(status, history, gap, collapsed) so far.")
+      .def("course", &Climb::course, "(status, history, gap, collapsed or None) so far.")
       .def("mixture", &Climb::mixture, "(weights, means, covariances) of the best point.")
+      .def("thinnest", &Climb::thinnest, "weight"_a,
+           "Of components with less weight, the least variance in any direction, of the components' average there.")
       .def("statistics", &Climb::statistics, "(count, first, second, reference, log likelihood) at the best point.");
+  nb::class_<Climbs>(module, "Climbs", "Runs that several threads take one after the other.")
+      .def(nb::init<nb::list>(), "climbs"_a)
+      .def("take", &Climbs::take, "The number of a run that no other thread has.")
+      .def("drain", &Climbs::drain, "at"_a, "work"_a,
+           "Runs this one and others to their ends, for about so many multiplications, without the GIL; returns the run\n"
+           "at hand, which is past the last one where none is left.");
 }

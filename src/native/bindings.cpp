@@ -96,7 +96,8 @@ class Kernel {
     const auto components = static_cast<std::size_t>(model.components);
     const auto dimensions = static_cast<std::size_t>(model.dimensions);
     const auto groups = static_cast<std::size_t>(model.group_count());
-    mixtura::Moments moments = planner_.unpack(packed.data());
+    mixtura::Moments moments;
+    planner_.unpack(packed.data(), moments);
     nb::object second;
     switch (model.shape) {
       case mixtura::Shape::kFull:

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "dispatch.hpp"
-#include "plan.hpp"
+#include "linear.hpp"
 
 namespace mixtura {
 namespace {
@@ -62,33 +62,42 @@ void Climb::advance(std::int64_t passes) {
     else
       status_ = ClimbStatus::kFailed;
   }
+  if (status_ != ClimbStatus::kRunning) planner_.reset();
 }
 
 // QuadraticForms.error_bound: uncentred squares while they lose little.
-Form Climb::choose_form() const {
-  Values norms;
-  squared_norms(extent_, proposal_.whitener, norms);
+Form Climb::choose_form() {
+  squared_norms(extent_, proposal_.whitener, norms_);
   const std::int64_t dimensions = extent_.dimensions;
   const double* mean = proposal_.mixture.means.data();
   double largest = 0;
   for (std::int64_t k = 0; k < extent_.components; ++k, mean += dimensions) {
     const double reach = std::inner_product(mean, mean + dimensions, mean, 0.0) + static_cast<double>(dimensions);
     const double constant = std::isfinite(logs_[k]) ? std::abs(logs_[k]) : 0.0;
-    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * norms[extent_.shared() ? 0 : k] + constant);
+    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * norms_[extent_.shared() ? 0 : k] + constant);
   }
   return kEpsilon * largest <= options_.constants.error_tolerance ? Form::kQuadratic : Form::kCentred;
 }
 
-// The E-step at the proposal: blocks in their order, whose sums add; false if the statistics are not finite.
-bool Climb::pass(Statistics& statistics) {
+// What a pass at the proposal needs.
+const Planner& Climb::planned() {
   const Parameters& at = proposal_.mixture;
   log_determinants(extent_, proposal_.whitener, logs_);
   const double normaliser = 0.5 * static_cast<double>(extent_.dimensions) * std::log(2 * std::numbers::pi);
   for (std::int64_t k = 0; k < extent_.components; ++k) logs_[k] += std::log(at.weights[k]) - normaliser;
   const Form form = choose_form();
-  const Planner planner({extent_.shape, form, extent_.components, extent_.dimensions, logs_, at.means,
-                         proposal_.whitener, {0, extent_.components}, data_.shift, data_.inverse_scale},
-                        level_);
+  if (planner_ && planner_->model().form == form)
+    planner_->refill(logs_, at.means, proposal_.whitener);
+  else
+    planner_.emplace(Model{extent_.shape, form, extent_.components, extent_.dimensions, logs_, at.means,
+                           proposal_.whitener, {0, extent_.components}, data_.shift, data_.inverse_scale},
+                     level_);
+  return *planner_;
+}
+
+// The E-step at the proposal: blocks in their order, whose sums add; false if the statistics are not finite.
+bool Climb::pass(Statistics& statistics) {
+  const Planner& planner = planned();
   const Plan& plan = planner.plan();
   double* scratch = thread_scratch(plan.scratch.size);
   packed_.assign(plan.packed_size, 0.0);
@@ -101,15 +110,15 @@ bool Climb::pass(Statistics& statistics) {
     level_.reduce(plan, rows, data_.weights ? data_.weights + start : nullptr, block_sums_.data(), scratch);
     for (std::size_t i = 0; i < packed_.size(); ++i) packed_[i] += block_sums_[i];
   }
-  Moments sums = planner.unpack(packed_.data());
-  statistics.count = std::move(sums.count);
-  statistics.first = std::move(sums.first);
-  statistics.second = std::move(sums.second);
-  statistics.log_likelihood = sums.log_likelihood[0];
-  if (form == Form::kCentred)
-    statistics.reference = at.means;
+  planner.unpack(packed_.data(), sums_);
+  std::swap(statistics.count, sums_.count);
+  std::swap(statistics.first, sums_.first);
+  std::swap(statistics.second, sums_.second);
+  statistics.log_likelihood = sums_.log_likelihood[0];
+  if (planner.model().form == Form::kCentred)
+    statistics.reference = proposal_.mixture.means;
   else
-    statistics.reference.assign(at.means.size(), 0.0);
+    statistics.reference.assign(proposal_.mixture.means.size(), 0.0);
   return std::isfinite(statistics.log_likelihood) && finite(statistics.count) && finite(statistics.second);
 }
 
@@ -215,13 +224,33 @@ double Climb::explained(const Values& whitener) const {
          0.5 * precision_product(extent_, whitener, scatter_);
 }
 
+double Climb::thinnest(double weight) const {
+  if (std::all_of(statistics_.count.begin(), statistics_.count.end(), [&](double count) { return count >= weight; }))
+    return kInfinity;
+  const std::int64_t d = extent_.dimensions, size = d * d;
+  Values dense, pooled(size, 0.0), lower(size), root(size), work(2 * size), values(d);
+  dense_matrices(extent_, best_.covariances, dense);
+  for (std::int64_t k = 0; k < extent_.components; ++k)
+    for (std::int64_t i = 0; i < size; ++i) pooled[i] += best_.weights[k] * dense[k * size + i];
+  if (!cholesky(pooled.data(), d, lower.data())) return 0.0;
+  whitener_of(lower.data(), d, root.data());
+  double least = kInfinity;
+  for (std::int64_t k = 0; k < extent_.components; ++k) {
+    if (statistics_.count[k] >= weight) continue;
+    double* turned = work.data() + size;
+    congruence(root.data(), dense.data() + k * size, d, work.data(), turned);
+    if (!eigen(turned, d, values.data(), nullptr)) return 0.0;
+    least = std::min(least, values[0]);
+  }
+  return least;
+}
+
 // Eigenvalues are needed only where the whitener does not show that all are above the floor.
-bool Climb::floored(Proposal& update, double floor) const {
+bool Climb::floored(Proposal& update, double floor) {
   update.collapsed.assign(extent_.components, false);
   if (whiten(extent_, update.mixture.covariances, update.whitener)) {
-    Values norms;
-    squared_norms(extent_, update.whitener, norms);
-    const double largest = *std::max_element(norms.begin(), norms.end());
+    squared_norms(extent_, update.whitener, norms_);
+    const double largest = *std::max_element(norms_.begin(), norms_.end());
     if (largest * floor <= 1.0) return finite(update.mixture.means);
   }
   const double minimum = std::max(floor, std::sqrt(std::numeric_limits<double>::min()));

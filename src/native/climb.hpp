@@ -6,6 +6,7 @@
 
 #include "covariance.hpp"
 #include "kernel.hpp"
+#include "plan.hpp"
 #include "squarem.hpp"
 #include "statistics.hpp"
 
@@ -45,12 +46,16 @@ class Climb {
   void advance(std::int64_t passes);
 
   const Extent& extent() const { return extent_; }
+  std::int64_t n_rows() const { return data_.rows.count; }
   ClimbStatus status() const { return status_; }
   double gap() const { return gap_; }
   const Parameters& best() const { return best_; }
   const Statistics& statistics() const { return statistics_; }
   const Values& history() const { return history_; }
   const std::vector<char>& collapsed() const { return collapsed_; }
+
+  // Of components with less weight than that, the least variance in any direction, of the components' average there.
+  double thinnest(double weight) const;
 
  private:
   // A mixture with its whitener, ready to be evaluated.
@@ -61,7 +66,8 @@ class Climb {
   };
 
   bool pass(Statistics& statistics);
-  Form choose_form() const;
+  Form choose_form();
+  const Planner& planned();
   void absorb(Statistics& statistics);
   void accept(Statistics& statistics, double log_likelihood);
   void reject();
@@ -69,7 +75,7 @@ class Climb {
   bool confirmed() const;
   bool newly_collapsed(const Proposal& update) const;
   bool maximise(const Statistics& statistics, Proposal& update);
-  bool floored(Proposal& update, double floor) const;
+  bool floored(Proposal& update, double floor);
   bool not_worse(Proposal& update);
   double explained(const Values& whitener) const;
   void take(bool sound, bool extrapolated);
@@ -92,7 +98,9 @@ class Climb {
   std::optional<Squarem> accelerator_;
   std::int64_t plain_run_ = 0;
   Statistics pass_statistics_, target_;
-  Values packed_, block_sums_, scatter_, count_, logs_;
+  std::optional<Planner> planner_;  // of the last pass: the next one's differs in its parameters alone
+  Moments sums_;
+  Values packed_, block_sums_, scatter_, count_, logs_, norms_;
 };
 
 // Aitken's estimate of the log likelihood still to gain; infinite until there are four values.

@@ -135,13 +135,14 @@ bool proportional_matrices(const Moment& moment, Values& covariances) {
   return true;
 }
 
-// Eigenvalues (K, D) and eigenvectors of the matrices of a full shape.
-bool decompose(const Extent& extent, const Values& matrices, Values& values, Values& vectors) {
+// Eigenvalues (K, D) and, where wanted, eigenvectors of the matrices of a full shape.
+bool decompose(const Extent& extent, const Values& matrices, Values& values, Values* vectors) {
+  const std::int64_t size = extent.block_size();
   values.resize(extent.components * extent.dimensions);
-  vectors.resize(extent.size());
+  if (vectors != nullptr) vectors->resize(extent.size());
   for (std::int64_t k = 0; k < extent.components; ++k)
-    if (!eigen(matrices.data() + k * extent.block_size(), extent.dimensions, values.data() + k * extent.dimensions,
-               vectors.data() + k * extent.block_size()))
+    if (!eigen(matrices.data() + k * size, extent.dimensions, values.data() + k * extent.dimensions,
+               vectors != nullptr ? vectors->data() + k * size : nullptr))
       return false;
   return true;
 }
@@ -159,9 +160,9 @@ void assemble_all(const Extent& extent, const Values& vectors, const Values& var
 // EVV.
 bool equal_volume_matrices(const Moment& moment, Values& covariances) {
   const Extent& extent = moment.extent;
-  Values values, vectors, factors;
+  Values values, factors;
   separate(moment, covariances);
-  if (!decompose(extent, covariances, values, vectors)) return false;
+  if (!decompose(extent, covariances, values, nullptr)) return false;
   const double volume = equal_volume(moment.count, values, factors);
   for (std::int64_t k = 0; k < extent.components; ++k) {
     double* matrix = covariances.data() + k * extent.block_size();
@@ -175,7 +176,7 @@ bool equal_volume_matrices(const Moment& moment, Values& covariances) {
 bool turned_copies(const Moment& moment, Values& covariances) {
   const Extent& extent = moment.extent;
   Values values, vectors, axes;
-  if (!decompose(extent, moment.scatter, values, vectors)) return false;
+  if (!decompose(extent, moment.scatter, values, &vectors)) return false;
   pooled_axes({extent, moment.count, values, moment.previous}, axes);
   assemble_all(extent, vectors, axes, covariances);
   return true;
@@ -186,7 +187,7 @@ bool turned_proportional(const Moment& moment, Values& covariances) {
   const Extent& extent = moment.extent;
   Values matrices, variances, vectors, volumes, common, axes;
   separate(moment, matrices);
-  if (!decompose(extent, matrices, variances, vectors)) return false;
+  if (!decompose(extent, matrices, variances, &vectors)) return false;
   add_ridge(extent.components, extent.dimensions, variances);
   const Values start = mean_variances(extent, moment.previous);
   const Parts parts{extent.components, extent.dimensions, false, variances};

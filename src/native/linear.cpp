@@ -16,7 +16,8 @@ struct Rotation {
 
   Rotation(double difference, double off_diagonal) {
     const double cotangent = 0.5 * difference / off_diagonal;
-    const double tangent = std::copysign(1.0, cotangent) / (std::abs(cotangent) + std::hypot(1.0, cotangent));
+    // where the square overflows, the tangent is zero to all digits that matter
+    const double tangent = std::copysign(1.0, cotangent) / (std::abs(cotangent) + std::sqrt(1.0 + cotangent * cotangent));
     const double cosine = 1.0 / std::sqrt(1.0 + tangent * tangent);
     sine = tangent * cosine;
     tau = sine / (1.0 + cosine);
@@ -30,8 +31,9 @@ struct Rotation {
   }
 };
 
-// Works on the upper triangle; `vectors` holds one eigenvector a row.
-void rotate(double* matrix, std::int64_t size, std::int64_t p, std::int64_t q, double* vectors) {
+// Works on the upper triangle; `vectors` holds one eigenvector a row, if they are wanted.
+template <typename Size>
+void rotate(double* matrix, Size size, std::int64_t p, std::int64_t q, double* vectors) {
   double& off_diagonal = matrix[p * size + q];
   const Rotation rotation(matrix[q * size + q] - matrix[p * size + p], off_diagonal);
   matrix[p * size + p] -= rotation.shift;
@@ -40,7 +42,8 @@ void rotate(double* matrix, std::int64_t size, std::int64_t p, std::int64_t q, d
   for (std::int64_t i = 0; i < p; ++i) rotation.turn(matrix[i * size + p], matrix[i * size + q]);
   for (std::int64_t i = p + 1; i < q; ++i) rotation.turn(matrix[p * size + i], matrix[i * size + q]);
   for (std::int64_t i = q + 1; i < size; ++i) rotation.turn(matrix[p * size + i], matrix[q * size + i]);
-  for (std::int64_t i = 0; i < size; ++i) rotation.turn(vectors[p * size + i], vectors[q * size + i]);
+  if (vectors != nullptr)
+    for (std::int64_t i = 0; i < size; ++i) rotation.turn(vectors[p * size + i], vectors[q * size + i]);
 }
 
 // Whether an entry is lost beside the diagonal entries that a rotation would change by it.
@@ -50,7 +53,8 @@ bool negligible(double entry, double first, double second) {
 }
 
 // One cyclic sweep; false when nothing was left to rotate.
-bool sweep(double* matrix, std::int64_t size, double* vectors) {
+template <typename Size>
+bool sweep(double* matrix, Size size, double* vectors) {
   bool rotated = false;
   for (std::int64_t p = 0; p < size; ++p)
     for (std::int64_t q = p + 1; q < size; ++q) {
@@ -65,9 +69,8 @@ bool sweep(double* matrix, std::int64_t size, double* vectors) {
   return rotated;
 }
 
-}  // namespace
-
-bool cholesky(const double* matrix, std::int64_t size, double* lower) {
+template <typename Size>
+bool cholesky_of(const double* matrix, Size size, double* lower) {
   std::fill_n(lower, size * size, 0.0);
   for (std::int64_t i = 0; i < size; ++i)
     for (std::int64_t j = 0; j <= i; ++j) {
@@ -79,7 +82,8 @@ bool cholesky(const double* matrix, std::int64_t size, double* lower) {
   return true;
 }
 
-void whitener_of(const double* lower, std::int64_t size, double* upper) {
+template <typename Size>
+void transposed_inverse(const double* lower, Size size, double* upper) {
   std::fill_n(upper, size * size, 0.0);
   for (std::int64_t j = 0; j < size; ++j) {
     double* row = upper + j * size;  // the transposed column j of L^-1, by forward substitution
@@ -89,43 +93,20 @@ void whitener_of(const double* lower, std::int64_t size, double* upper) {
   }
 }
 
-// Jacobi's method: the small eigenvalues, which the floor is about, come out to high relative accuracy.
-bool eigen(const double* matrix, std::int64_t size, double* values, double* vectors) {
-  if (!std::all_of(matrix, matrix + size * size, [](double entry) { return std::isfinite(entry); })) return false;
-  thread_local std::vector<double> work, turned;
-  thread_local std::vector<std::int64_t> order;
-  work.assign(matrix, matrix + size * size);
-  turned.assign(size * size, 0.0);
-  order.resize(size);
-  for (std::int64_t i = 0; i < size; ++i) turned[i * size + i] = 1.0;
-  for (int i = 0; i < kSweeps && sweep(work.data(), size, turned.data()); ++i) {
-  }
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
+template <typename Size>
+void sort_eigen(const double* work, const double* turned, Size size, std::int64_t* order, double* values,
+                double* vectors) {
+  std::iota(order, order + size, 0);
+  std::sort(order, order + size,
             [&](std::int64_t a, std::int64_t b) { return work[a * size + a] < work[b * size + b]; });
   for (std::int64_t j = 0; j < size; ++j) {
     values[j] = work[order[j] * size + order[j]];
-    for (std::int64_t i = 0; i < size; ++i) vectors[i * size + j] = turned[order[j] * size + i];
+    for (std::int64_t i = 0; vectors != nullptr && i < size; ++i) vectors[i * size + j] = turned[order[j] * size + i];
   }
-  return true;
 }
 
-void multiply(const double* left, const double* right, std::int64_t size, double* product) {
-  std::fill_n(product, size * size, 0.0);
-  for (std::int64_t i = 0; i < size; ++i)
-    for (std::int64_t m = 0; m < size; ++m)
-      for (std::int64_t j = 0; j < size; ++j) product[i * size + j] += left[i * size + m] * right[m * size + j];
-}
-
-void congruence(const double* turn, const double* matrix, std::int64_t size, double* work, double* product) {
-  multiply(matrix, turn, size, work);
-  std::fill_n(product, size * size, 0.0);
-  for (std::int64_t m = 0; m < size; ++m)
-    for (std::int64_t i = 0; i < size; ++i)
-      for (std::int64_t j = 0; j < size; ++j) product[i * size + j] += turn[m * size + i] * work[m * size + j];
-}
-
-void assemble(const double* vectors, const double* values, std::int64_t size, double* matrix) {
+template <typename Size>
+void assemble_of(const double* vectors, const double* values, Size size, double* matrix) {
   for (std::int64_t i = 0; i < size; ++i)
     for (std::int64_t j = 0; j <= i; ++j) {
       double sum = 0;
@@ -135,7 +116,8 @@ void assemble(const double* vectors, const double* values, std::int64_t size, do
 }
 
 // Gaussian elimination with partial pivoting.
-bool solve(double* matrix, std::int64_t size, double* right, std::int64_t columns) {
+template <typename Size>
+bool eliminate(double* matrix, Size size, double* right, std::int64_t columns) {
   for (std::int64_t i = 0; i < size; ++i) {
     std::int64_t pivot = i;
     for (std::int64_t row = i + 1; row < size; ++row)
@@ -158,6 +140,50 @@ bool solve(double* matrix, std::int64_t size, double* right, std::int64_t column
       right[i * columns + j] = rest / matrix[i * size + i];
     }
   return true;
+}
+
+}  // namespace
+
+bool cholesky(const double* matrix, std::int64_t size, double* lower) {
+  return with_size(size, [&](auto known) { return cholesky_of(matrix, known, lower); });
+}
+
+void whitener_of(const double* lower, std::int64_t size, double* upper) {
+  with_size(size, [&](auto known) { transposed_inverse(lower, known, upper); });
+}
+
+// Jacobi's method: the small eigenvalues, which the floor is about, come out to high relative accuracy.
+bool eigen(const double* matrix, std::int64_t size, double* values, double* vectors) {
+  if (!std::all_of(matrix, matrix + size * size, [](double entry) { return std::isfinite(entry); })) return false;
+  thread_local std::vector<double> work, turned;
+  thread_local std::vector<std::int64_t> order;
+  work.assign(matrix, matrix + size * size);
+  order.resize(size);
+  turned.assign(size * size, 0.0);
+  for (std::int64_t i = 0; i < size; ++i) turned[i * size + i] = 1.0;
+  double* basis = vectors != nullptr ? turned.data() : nullptr;
+  with_size(size, [&](auto known) {
+    for (int i = 0; i < kSweeps && sweep(work.data(), known, basis); ++i) {
+    }
+    sort_eigen(work.data(), basis, known, order.data(), values, vectors);
+  });
+  return true;
+}
+
+void multiply(const double* left, const double* right, std::int64_t size, double* product) {
+  with_size(size, [&](auto known) { multiply_of(left, right, known, product); });
+}
+
+void congruence(const double* turn, const double* matrix, std::int64_t size, double* work, double* product) {
+  with_size(size, [&](auto known) { congruence_of(turn, matrix, known, work, product); });
+}
+
+void assemble(const double* vectors, const double* values, std::int64_t size, double* matrix) {
+  with_size(size, [&](auto known) { assemble_of(vectors, values, known, matrix); });
+}
+
+bool solve(double* matrix, std::int64_t size, double* right, std::int64_t columns) {
+  return with_size(size, [&](auto known) { return eliminate(matrix, known, right, columns); });
 }
 
 }  // namespace mixtura

@@ -45,19 +45,30 @@ struct Point {
   double curvature(const Problem& problem, const Values& rotation) const;
 
  private:
-  void free_volumes(const Problem& problem, const Values& logs);
-  void equal_volumes(const Problem& problem, const Values& logs);
+  template <typename Size>
+  void turn_all(const Problem& problem, Size d);
+  template <typename Size>
+  void slopes_and_bends(std::int64_t components, Size d) const;
+  template <typename Size>
+  void derivatives(const Problem& problem, Size d, const double* rotation, double& along, double& mean,
+                   double& square) const;
+  void free_volumes(const Problem& problem);
+  void equal_volumes(const Problem& problem);
+
+  Values logs_, work_;
+  mutable Values slopes_, bends_;
 };
 
 // sum_k n_k / n log |diag(Q^T S_k Q)| (Flury 1984, eq. 2.7).
-void Point::free_volumes(const Problem& problem, const Values& logs) {
-  value = dot(problem.share, logs);
+void Point::free_volumes(const Problem& problem) {
+  value = dot(problem.share, logs_);
   pull = problem.share;
   bend = 0;
 }
 
 // D log sum_k n_k / n |diag(Q^T S_k Q)|^(1/D) (Celeux and Govaert 1995, section 4.1).
-void Point::equal_volumes(const Problem& problem, const Values& logs) {
+void Point::equal_volumes(const Problem& problem) {
+  const Values& logs = logs_;
   const auto dimensions = static_cast<double>(problem.dimensions);
   const double top = *std::max_element(logs.begin(), logs.end()) / dimensions;
   pull.resize(logs.size());
@@ -68,61 +79,74 @@ void Point::equal_volumes(const Problem& problem, const Values& logs) {
   bend = 1.0 / dimensions;
 }
 
-void Point::evaluate(const Problem& problem) {
-  const std::int64_t d = problem.dimensions, size = problem.size();
-  Values work(size), logs(problem.components(), 0.0);
-  rotated.resize(problem.covariances.size());
-  variances.resize(problem.components() * d);
-  sound = true;
+template <typename Size>
+void Point::turn_all(const Problem& problem, Size d) {
+  const std::int64_t size = d * d;
   for (std::int64_t k = 0; k < problem.components(); ++k) {
     double* turned = rotated.data() + k * size;
-    congruence(vectors.data(), problem.covariances.data() + k * size, d, work.data(), turned);
+    congruence_of(vectors.data(), problem.covariances.data() + k * size, d, work_.data(), turned);
     for (std::int64_t j = 0; j < d; ++j) {
       variances[k * d + j] = turned[j * (d + 1)];
       sound = sound && turned[j * (d + 1)] > 0;  // not so where extrapolated statistics are moments of no data
-      logs[k] += std::log(variances[k * d + j]);
+      logs_[k] += std::log(variances[k * d + j]);
     }
   }
+}
+
+void Point::evaluate(const Problem& problem) {
+  work_.resize(problem.size());
+  logs_.assign(problem.components(), 0.0);
+  rotated.resize(problem.covariances.size());
+  variances.resize(problem.components() * problem.dimensions);
+  sound = true;
+  with_size(problem.dimensions, [&](auto d) { turn_all(problem, d); });
   if (!sound) return;
   if (problem.objective == Volumes::kFree)
-    free_volumes(problem, logs);
+    free_volumes(problem);
   else
-    equal_volumes(problem, logs);
+    equal_volumes(problem);
+}
+
+template <typename Size>
+void Point::slopes_and_bends(std::int64_t components, Size d) const {
+  const std::int64_t size = d * d;
+  for (std::int64_t k = 0; k < components; ++k)
+    for (std::int64_t j = 0; j < d; ++j) {
+      const double* of = variances.data() + k * d;
+      const double scaled = pull[k] / of[j], steep = 4 * scaled / of[j];
+      for (std::int64_t l = 0; l < d; ++l) {
+        const double entry = rotated[k * size + j * d + l];
+        slopes_[j * d + l] += scaled * entry;
+        bends_[j * d + l] += 2 * scaled * of[l] - steep * entry * entry;
+      }
+    }
 }
 
 // Antisymmetric derivatives by the angle of the rotation in each plane, and positive curvatures.
 void Point::gradient(const Problem& problem, Values& slope, Values& curvatures) const {
   const std::int64_t d = problem.dimensions, size = problem.size();
   const double pulls = std::accumulate(pull.begin(), pull.end(), 0.0);
-  Values slopes(size, 0.0), bends(size, 0.0);
-  for (std::int64_t k = 0; k < problem.components(); ++k)
-    for (std::int64_t j = 0; j < d; ++j) {
-      const double* of = variances.data() + k * d;
-      const double scaled = pull[k] / of[j];
-      for (std::int64_t l = 0; l < d; ++l) {
-        const double entry = rotated[k * size + j * d + l];
-        slopes[j * d + l] += scaled * entry;
-        bends[j * d + l] += 2 * scaled * of[l] - 4 * scaled / of[j] * entry * entry;
-      }
-    }
+  slopes_.assign(size, 0.0);
+  bends_.assign(size, 0.0);
+  with_size(d, [&](auto known) { slopes_and_bends(problem.components(), known); });
   slope.assign(size, 0.0);
   curvatures.assign(size, 0.0);
   for (std::int64_t j = 0; j < d; ++j)
     for (std::int64_t l = 0; l < d; ++l) {
-      slope[j * d + l] = 2 * (slopes[j * d + l] - slopes[l * d + j]);
-      if (j != l) curvatures[j * d + l] = std::abs(bends[j * d + l] + bends[l * d + j] - 4 * pulls);
+      slope[j * d + l] = 2 * (slopes_[j * d + l] - slopes_[l * d + j]);
+      if (j != l) curvatures[j * d + l] = std::abs(bends_[j * d + l] + bends_[l * d + j] - 4 * pulls);
     }
   const double least = std::max(kSmallestCurvature * largest(curvatures), kTiny);
   for (double& value : curvatures) value = std::max(value, least);
 }
 
-// Second derivative along exp(t X), X antisymmetric.
-double Point::curvature(const Problem& problem, const Values& rotation) const {
-  const std::int64_t d = problem.dimensions, size = problem.size();
-  Values product(size);
-  double along = 0, mean = 0, square = 0;
+template <typename Size>
+void Point::derivatives(const Problem& problem, Size d, const double* rotation, double& along, double& mean,
+                        double& square) const {
+  const std::int64_t size = d * d;
+  double* product = slopes_.data();
   for (std::int64_t k = 0; k < problem.components(); ++k) {
-    multiply(rotated.data() + k * size, rotation.data(), d, product.data());
+    multiply_of(rotated.data() + k * size, rotation, d, product);
     double sum = 0, second = 0;
     for (std::int64_t j = 0; j < d; ++j) {
       const double variance = variances[k * d + j], first = 2 * product[j * (d + 1)] / variance;
@@ -136,12 +160,22 @@ double Point::curvature(const Problem& problem, const Values& rotation) const {
     mean += pull[k] * sum;
     square += pull[k] * sum * sum;
   }
+}
+
+// Second derivative along exp(t X), X antisymmetric.
+double Point::curvature(const Problem& problem, const Values& rotation) const {
+  double along = 0, mean = 0, square = 0;
+  slopes_.resize(problem.size());
+  with_size(problem.dimensions,
+            [&](auto d) { derivatives(problem, d, rotation.data(), along, mean, square); });
   return along + bend * (square - mean * mean);
 }
 
 // vectors * (I - half)^-1 (I + half): Cayley's rotation.
 bool turn(const Values& vectors, const Values& rotation, double step, std::int64_t d, Values& turned) {
-  Values minus(d * d), plus(d * d);
+  thread_local Values minus, plus;
+  minus.resize(d * d);
+  plus.resize(d * d);
   for (std::int64_t i = 0; i < d * d; ++i) {
     const double half = 0.5 * step * rotation[i], one = i % (d + 1) == 0 ? 1.0 : 0.0;
     minus[i] = one - half;
@@ -156,7 +190,8 @@ bool turn(const Values& vectors, const Values& rotation, double step, std::int64
 // Newton's step along a direction, shortened until the objective does not rise; 0 where it always does.
 double line_search(const Problem& problem, const Values& gradient, const Values& direction, double angle, Point& here,
                    Point& there) {
-  Values rotation(direction.size());
+  thread_local Values rotation;
+  rotation.resize(direction.size());
   // the derivative by the angle in plane (j, l) belongs to X[l, j] = 1, X[j, l] = -1
   std::transform(direction.begin(), direction.end(), rotation.begin(), [](double value) { return -value; });
   const double curvature = here.curvature(problem, rotation), slope = 0.5 * dot(gradient, direction);
@@ -174,11 +209,14 @@ double line_search(const Problem& problem, const Values& gradient, const Values&
 
 // Polak and Ribiere's conjugate gradients, restarted where they would go uphill.
 void conjugate_gradients(const Problem& problem, Values& vectors) {
-  Point here, there;
+  thread_local Point here, there;
   here.vectors = vectors;
   here.evaluate(problem);
   if (!here.sound) return;
-  Values gradient, curvatures, downhill(problem.size()), direction, old_gradient(problem.size(), 0.0);
+  thread_local Values gradient, curvatures, downhill, direction, old_gradient;
+  direction.clear();
+  downhill.resize(problem.size());
+  old_gradient.assign(problem.size(), 0.0);
   double old_product = 1.0;
   for (std::int64_t i = 0; i < kAngleSteps; ++i) {
     here.gradient(problem, gradient, curvatures);

@@ -9,7 +9,7 @@
 namespace mixtura {
 
 // orientation.py's constants of the same names; tests/laws/test_climb.py compares them.
-constexpr double kAngleTolerance = 1e-9;
+constexpr double kAngleTolerance = 1e-7;
 constexpr std::int64_t kAngleSteps = 200;
 constexpr double kLargestAngle = 0.5;
 constexpr double kShortening = 0.25;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "linear.hpp"
+
 namespace mixtura {
 namespace {
 
@@ -45,16 +47,31 @@ Planner::Planner(Model model, const Level& level)
   plan_.dimensions = static_cast<std::int32_t>(model_.dimensions);
   plan_.groups = static_cast<std::int32_t>(model_.group_count());
   choose_width(level);
-  constant_ = model_.constant;
   if (quadratic()) {
     choose_chunks();
-    pack_coefficients();
+    place_coefficients();
   }
-  if (matrix() && (!quadratic() || model_.shape == Shape::kTied)) pack_whiteners();
-  find_fallback();
+  if (matrix() && (!quadratic() || model_.shape == Shape::kTied)) place_whiteners();
+  fill();
   place_sums();
   place_scratch(level);
   point();
+}
+
+void Planner::refill(const std::vector<double>& constant, const std::vector<double>& center,
+                     const std::vector<double>& whitener) {
+  // of the same sizes, so that the memory that the plan points to is written over
+  std::copy(constant.begin(), constant.end(), model_.constant.begin());
+  std::copy(center.begin(), center.end(), model_.center.begin());
+  std::copy(whitener.begin(), whitener.end(), model_.whitener.begin());
+  fill();
+}
+
+void Planner::fill() {
+  constant_ = model_.constant;
+  if (quadratic()) fill_coefficients();
+  if (!whitening_.empty()) fill_whiteners();
+  find_fallback();
 }
 
 // The width that needs the fewest loads for a multiplication in the product that yields log densities.
@@ -152,45 +169,51 @@ void Planner::choose_chunks() {
   plan_.panel_items = static_cast<std::int32_t>(std::min(step, features) | 1);
 }
 
-void Planner::pack_coefficients() {
-  const std::vector<double> dense = quadratic_coefficients();
+void Planner::place_coefficients() {
   const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
   const std::vector<Range> outputs = split(model_.components, std::min<std::int64_t>(accumulators / plan_.width, 8));
-  coefficients_.reserve(dense.size());
+  std::int64_t offset = 0;
   for (auto& chunk : output_parts_)
     for (const Range& output : outputs) {
       chunk.blocks.push_back({static_cast<std::int32_t>(output.begin), static_cast<std::int32_t>(output.size),
-                              static_cast<std::int32_t>(chunk.count), static_cast<std::int64_t>(coefficients_.size())});
+                              static_cast<std::int32_t>(chunk.count), offset});
+      offset += chunk.count * output.size;
+    }
+  coefficients_.resize(offset);
+}
+
+void Planner::fill_coefficients() {
+  dense_.assign(model_.components * plan_.features, 0.0);
+  if (model_.shape == Shape::kFull)
+    with_size(model_.dimensions, [&](auto dimensions) { full_coefficients(dimensions); });
+  else if (model_.shape == Shape::kTied)
+    tied_coefficients();
+  else
+    separable_coefficients();
+  for (const auto& chunk : output_parts_)
+    for (const OutputBlock& block : chunk.blocks) {
+      double* out = coefficients_.data() + block.offset;
       for (std::int64_t f = chunk.begin; f < chunk.begin + chunk.count; ++f)
-        for (std::int64_t k = output.begin; k < output.begin + output.size; ++k)
-          coefficients_.push_back(dense[k * plan_.features + f]);
+        for (std::int64_t k = block.begin; k < block.begin + block.size; ++k) *out++ = dense_[k * plan_.features + f];
     }
 }
 
-std::vector<double> Planner::quadratic_coefficients() {
-  std::vector<double> coefficients(model_.components * plan_.features);
-  if (model_.shape == Shape::kFull)
-    full_coefficients(coefficients);
-  else if (model_.shape == Shape::kTied)
-    tied_coefficients(coefficients);
-  else
-    separable_coefficients(coefficients);
-  return coefficients;
-}
-
 // Features z_i z_j (i <= j) and z_i with coefficients from the precision P = U U^T.
-void Planner::full_coefficients(std::vector<double>& coefficients) {
-  const std::int64_t dimensions = model_.dimensions;
-  std::vector<double> transposed(dimensions * dimensions), precision(dimensions), linear(dimensions);
+template <typename Size>
+void Planner::full_coefficients(Size dimensions) {
+  transposed_.resize(dimensions * dimensions);
+  precision_.resize(dimensions);
+  linear_terms_.resize(dimensions);
+  double *transposed = transposed_.data(), *precision = precision_.data(), *linear = linear_terms_.data();
   for (std::int64_t k = 0; k < model_.components; ++k) {
     const double* whitener = model_.whitener.data() + k * dimensions * dimensions;
     const double* center = model_.center.data() + k * dimensions;
-    double* out = coefficients.data() + k * plan_.features;
+    double* out = dense_.data() + k * plan_.features;
     for (std::int64_t i = 0; i < dimensions; ++i)
       for (std::int64_t j = i; j < dimensions; ++j) transposed[j * dimensions + i] = whitener[i * dimensions + j];
-    std::fill(linear.begin(), linear.end(), 0.0);
+    std::fill_n(linear, dimensions, 0.0);
     for (std::int64_t i = 0; i < dimensions; ++i) {
-      std::fill(precision.begin() + i, precision.end(), 0.0);
+      std::fill(precision + i, precision + dimensions, 0.0);
       for (std::int64_t m = i; m < dimensions; ++m)
         for (std::int64_t j = i; j <= m; ++j)
           precision[j] += whitener[i * dimensions + m] * transposed[m * dimensions + j];
@@ -212,7 +235,7 @@ void Planner::full_coefficients(std::vector<double>& coefficients) {
 }
 
 // Features y = z @ U: what is quadratic in y is the same for all components.
-void Planner::tied_coefficients(std::vector<double>& coefficients) {
+void Planner::tied_coefficients() {
   const std::int64_t dimensions = model_.dimensions;
   for (std::int64_t k = 0; k < model_.components; ++k) {
     double square = 0;
@@ -220,7 +243,7 @@ void Planner::tied_coefficients(std::vector<double>& coefficients) {
       double value = 0;
       for (std::int64_t i = 0; i <= j; ++i)
         value += model_.center[k * dimensions + i] * model_.whitener[i * dimensions + j];
-      coefficients[k * dimensions + j] = value;
+      dense_[k * dimensions + j] = value;
       square += value * value;
     }
     constant_[k] -= 0.5 * square;
@@ -228,11 +251,11 @@ void Planner::tied_coefficients(std::vector<double>& coefficients) {
 }
 
 // Features z_i^2 or their sum, and z_i.
-void Planner::separable_coefficients(std::vector<double>& coefficients) {
+void Planner::separable_coefficients() {
   const std::int64_t dimensions = model_.dimensions;
   const bool diagonal = model_.shape == Shape::kDiagonal;
   for (std::int64_t k = 0; k < model_.components; ++k) {
-    double* out = coefficients.data() + k * plan_.features;
+    double* out = dense_.data() + k * plan_.features;
     double* linear = out + (diagonal ? dimensions : 1);
     for (std::int64_t i = 0; i < dimensions; ++i) {
       const double whitener = model_.whitener[diagonal ? k * dimensions + i : k];
@@ -245,25 +268,30 @@ void Planner::separable_coefficients(std::vector<double>& coefficients) {
 }
 
 // Upper triangular, so that a block of outputs needs no inputs past its own end.
-void Planner::pack_whiteners() {
-  const std::int64_t dimensions = model_.dimensions, accumulators = registers_ == 32 ? 24 : 12;
+void Planner::place_whiteners() {
+  const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
   std::int64_t offset = 0;
-  for (const Range& range : split(dimensions, std::min<std::int64_t>(accumulators / plan_.width, 8))) {
+  for (const Range& range : split(model_.dimensions, std::min<std::int64_t>(accumulators / plan_.width, 8))) {
     const std::int64_t inputs = range.begin + range.size;
     whitening_.push_back({static_cast<std::int32_t>(range.begin), static_cast<std::int32_t>(range.size),
                           static_cast<std::int32_t>(inputs), offset});
     offset += inputs * range.size;
   }
-  const std::int64_t count = model_.shape == Shape::kTied ? 1 : model_.components;
   plan_.whitener_stride = model_.shape == Shape::kTied ? 0 : offset;
-  whiteners_.resize(count * offset);
+  whiteners_.resize((model_.shape == Shape::kTied ? 1 : model_.components) * offset);
+}
+
+void Planner::fill_whiteners() {
+  const std::int64_t dimensions = model_.dimensions;
+  const std::int64_t count = model_.shape == Shape::kTied ? 1 : model_.components;
   for (std::int64_t k = 0; k < count; ++k) {
     const double* whitener = model_.whitener.data() + k * dimensions * dimensions;
-    for (const OutputBlock& block : whitening_)
+    for (const OutputBlock& block : whitening_) {
+      double* out = whiteners_.data() + k * plan_.whitener_stride + block.offset;
       for (std::int64_t i = 0; i < block.inputs; ++i)
         for (std::int64_t o = 0; o < block.size; ++o)
-          whiteners_[k * offset + block.offset + i * block.size + o] =
-              i <= block.begin + o ? whitener[i * dimensions + block.begin + o] : 0.0;
+          *out++ = i <= block.begin + o ? whitener[i * dimensions + block.begin + o] : 0.0;
+    }
   }
 }
 

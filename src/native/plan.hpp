@@ -33,7 +33,12 @@ class Planner {
 
   const Model& model() const { return model_; }
   const Plan& plan() const { return plan_; }
-  Moments unpack(const double* packed) const;
+
+  // The same plan for other parameters.
+  void refill(const std::vector<double>& constant, const std::vector<double>& center,
+              const std::vector<double>& whitener);
+
+  void unpack(const double* packed, Moments& moments) const;
 
  private:
   template <typename Block>
@@ -52,8 +57,11 @@ class Planner {
 
   void choose_width(const Level& level);
   void choose_chunks();
-  void pack_coefficients();
-  void pack_whiteners();
+  void place_coefficients();
+  void place_whiteners();
+  void fill();
+  void fill_coefficients();
+  void fill_whiteners();
   void place_sums();
   void place_scratch(const Level& level);
   void point();
@@ -61,10 +69,10 @@ class Planner {
   std::vector<Pair> all_pairs() const;
   template <typename Block>
   ChunkParts<Block> cut(const std::vector<Pair>& pairs, std::int64_t begin, std::int64_t count) const;
-  std::vector<double> quadratic_coefficients();
-  void full_coefficients(std::vector<double>& coefficients);
-  void tied_coefficients(std::vector<double>& coefficients);
-  void separable_coefficients(std::vector<double>& coefficients);
+  template <typename Size>
+  void full_coefficients(Size dimensions);
+  void tied_coefficients();
+  void separable_coefficients();
   std::vector<MomentBlock> moment_blocks(std::int64_t left, std::int64_t right_count, bool triangle,
                                          std::int64_t& offset) const;
   void find_fallback();
@@ -84,6 +92,7 @@ class Planner {
   std::vector<OutputBlock> whitening_;
   std::vector<MomentBlock> triangle_, linear_;
   std::vector<double> constant_, coefficients_, whiteners_, fallback_, zeros_;
+  std::vector<double> dense_, transposed_, precision_, linear_terms_;  // while coefficients are made
 };
 
 }  // namespace mixtura

@@ -72,6 +72,19 @@ void Statistics::mean_and_scatter(const Extent& extent, Values& mean, Values& sc
   }
 }
 
+void dense_matrices(const Extent& extent, const Values& matrices, Values& dense) {
+  const std::int64_t d = extent.dimensions, size = d * d;
+  dense.assign(extent.components * size, 0.0);
+  for (std::int64_t k = 0; k < extent.components; ++k) {
+    const double* matrix = matrices.data() + (extent.shared() ? 0 : k * extent.block_size());
+    if (extent.matrix())
+      std::copy_n(matrix, size, dense.data() + k * size);
+    else
+      for (std::int64_t i = 0; i < d; ++i)
+        dense[k * size + i * (d + 1)] = matrix[extent.shape == Shape::kDiagonal ? i : 0];
+  }
+}
+
 bool whiten(const Extent& extent, const Values& covariances, Values& whitener) {
   whitener.resize(covariances.size());
   if (!extent.matrix()) {

@@ -41,6 +41,9 @@ struct Statistics {
   void mean_and_scatter(const Extent& extent, Values& mean, Values& scatter) const;
 };
 
+// The same matrices as (K, D, D).
+void dense_matrices(const Extent& extent, const Values& matrices, Values& dense);
+
 // Whiteners U with U U^T the inverse of each covariance; false if one is not positive definite.
 bool whiten(const Extent& extent, const Values& covariances, Values& whitener);
 

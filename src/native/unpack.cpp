@@ -21,13 +21,12 @@ void scatter(const Array<MomentBlock>& blocks, const double* packed, std::int64_
 
 }  // namespace
 
-Moments Planner::unpack(const double* packed) const {
+void Planner::unpack(const double* packed, Moments& moments) const {
   const std::int64_t components = model_.components, dimensions = model_.dimensions, groups = model_.group_count();
   std::int64_t second = components;
   if (model_.shape == Shape::kFull) second = components * dimensions * dimensions;
   if (model_.shape == Shape::kTied) second = groups * dimensions * dimensions;
   if (model_.shape == Shape::kDiagonal) second = components * dimensions;
-  Moments moments;
   moments.count.assign(packed, packed + components);
   moments.log_likelihood.assign(packed + components, packed + components + groups);
   moments.first.assign(components * dimensions, 0.0);
@@ -36,7 +35,6 @@ Moments Planner::unpack(const double* packed) const {
     unpack_quadratic(packed, moments);
   else
     unpack_centred(packed, moments);
-  return moments;
 }
 
 void Planner::unpack_triangle(const double* packed, double* square) const {
@@ -48,7 +46,8 @@ void Planner::unpack_triangle(const double* packed, double* square) const {
 
 void Planner::unpack_quadratic(const double* packed, Moments& moments) const {
   const std::int64_t dimensions = model_.dimensions, features = plan_.features, squares = features - dimensions;
-  std::vector<double> dense(model_.components * features);
+  thread_local std::vector<double> dense;
+  dense.assign(model_.components * features, 0.0);
   for (const Chunk<MomentBlock>& chunk : moment_chunks_)
     scatter(chunk.blocks, packed, chunk.begin, features, dense.data());
   for (std::int64_t k = 0; k < model_.components; ++k) {

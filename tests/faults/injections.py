@@ -132,7 +132,7 @@ def parameters_ahead_of_the_objective(monkeypatch: MonkeyPatch) -> None:
 
     def wrong(self: Trajectory, statistics: SufficientStats) -> None:
         original(self, statistics)
-        self.mixture = self.mstep(statistics, self.mixture).mixture
+        self._mixture = self.mstep(statistics, self.mixture).mixture
 
     monkeypatch.setattr(Trajectory, "absorb", wrong)
 
@@ -262,7 +262,7 @@ def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:
     def wrong(self: Any) -> None:
         original(self)
         one = self.trajectory
-        one.mixture = one.mstep(one.statistics, one.mixture).mixture
+        one._mixture = one.mstep(one.statistics, one.mixture).mixture
 
     monkeypatch.setattr(climb._Climb, "settle", wrong)
 

@@ -9,6 +9,7 @@ from threading import Timer
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 from sklearn.datasets import load_iris
 
 from laws.problems import ENGINES, Engines, assert_same_mixture, assert_same_statistics, random_spd, standardization_of
@@ -182,6 +183,21 @@ def test_runs_of_several_models_side_by_side() -> None:
         climb.run(engine(rows, None, to), runs)
         assert all(one.n_iter == 5 or one.status is Status.CONVERGED for one in runs)
         assert runs[0].history == runs[3].history
+
+
+def test_a_climb_knows_its_thinnest_component(model: str, native: Engines, rng: np.random.Generator) -> None:
+    rows, weights, k = problem("collapsing", rng)
+    to, starts = starts_near(rows, weights, model, k, 1)
+    one = Trajectory(starts[0], MStep(model, 1e-6), EMOptions(max_iter=5))
+    climb.run(native(rows, weights, to), [one])
+    assert one.outcome is not None and one.statistics is not None
+    dense = one.mixture.dense_covariances
+    pooled = np.einsum("k,kij->ij", one.mixture.weights, dense)
+    widths = np.array([eigh(matrix, pooled, eigvals_only=True)[0] for matrix in dense])
+    for limit in np.unique(one.statistics.count)[1:]:
+        expected = widths[one.statistics.count < limit].min()
+        assert one.outcome.thinnest(limit) == pytest.approx(expected, rel=1e-6, abs=1e-13)
+    assert one.outcome.thinnest(0.0) == np.inf, "no component has so few rows"
 
 
 def test_a_climb_that_leaves_float64_is_python_to_do() -> None:

@@ -37,7 +37,7 @@ def covariance_model(name: str) -> CovarianceModel:
         If there is no such model; the message lists those there are.
     """
     try:
-        return MODELS[ALIASES.get(name, name)]
+        return MODELS[name if name in MODELS else ALIASES[name]]
     except (KeyError, TypeError):
         known = ", ".join([*ALIASES, *MODELS])
         raise ValueError(f"covariance_type must be one of {known}; got {name!r}") from None

@@ -13,7 +13,7 @@ from mixtura.shape import Array
 __all__ = ["Objective", "common_orientation", "equal_volumes", "free_volumes"]
 
 #: The search for an orientation ends with a rotation by less than this angle, in radians.
-ANGLE_TOLERANCE = 1e-9
+ANGLE_TOLERANCE = 1e-7
 ANGLE_STEPS = 200
 LARGEST_ANGLE = 0.5
 

@@ -118,9 +118,10 @@ class NativeEngine:
         several = self._source.n_rows * n_products >= THREADED_WORK
         share_out(self._source.blocks(), work, self._threads if several else 1)
 
-    def each(self, items: Sequence[Item], work: Callable[[Item], None]) -> None:
-        """Do ``work``, which is worth a thread, on every item, on as many threads as a pass may use."""
-        share_out(items, work, min(self._threads, len(items)))
+    def side_by_side(self, work: Callable[[], None], n_runs: int, products: int) -> None:
+        """Call ``work``, which takes run after run, on as many threads as so many multiplications are worth."""
+        n_threads = min(self._threads, n_runs) if products >= THREADED_WORK else 1
+        share_out(range(n_threads), lambda _: work(), n_threads)
 
     def ground(self, n_products: int, n_runs: int = 1) -> Any | None:
         """The rows as `_native.Climb` takes them; None where passes, so many products a row, are worth several threads.

@@ -126,6 +126,11 @@ def check_rows(
     """
     if sparse.issparse(X):
         raise TypeError("Sparse input is not supported by mixtures of dense covariances; use X.toarray()")
+    if _needs_no_check(estimator, X, reset, min_rows):
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
+            vars(estimator).pop("feature_names_in_", None)
+        return X if X.strides[1] == X.itemsize else np.ascontiguousarray(X)
     _check_columns(X, missing_allowed)
     rows = validate_data(
         estimator,
@@ -138,6 +143,14 @@ def check_rows(
     if rows.strides[1] != rows.itemsize:
         rows = np.ascontiguousarray(rows)
     return np.asarray(rows)
+
+
+def _needs_no_check(estimator: Any, X: Any, reset: bool, min_rows: int) -> bool:
+    """Whether scikit-learn would have nothing to say of these rows; asking it takes a tenth of a small fit."""
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in (np.float64, np.float32):
+        return False
+    same = getattr(estimator, "n_features_in_", None) == X.shape[1] and not hasattr(estimator, "feature_names_in_")
+    return (reset or same) and X.shape[0] >= min_rows and X.shape[1] >= 1
 
 
 def _check_columns(X: Any, missing_allowed: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,10 +25,11 @@ from mixtura.initialization import initializer
 from mixtura.initialization.given import responsibilities_from
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
-from mixtura.selection import Cell, Coordinates, Start, Sweep, spurious
+from mixtura.selection import Cell, Coordinates, Sweep, spurious
 from mixtura.shape import FULL, Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
+from mixtura.start import Start
 
 __all__ = ["Candidate", "cross_validate", "fit_cells"]
 
@@ -164,6 +166,14 @@ def _equal_parts(weights: Array, number: int) -> Array:
     return np.eye(number)[np.minimum((number * middle / weights.sum()).astype(np.intp), number - 1)]
 
 
+def _distinct(partitions: Sequence[Array]) -> list[Array]:
+    """The responsibilities (n, K) that do not differ in the components' order alone: with few, starts often agree."""
+    kept: dict[bytes, Array] = {}
+    for partition in partitions:
+        kept.setdefault(partition[:, np.lexsort(partition)].tobytes(), partition)
+    return list(kept.values())
+
+
 def _ground(estimator: Any, source: ArraySource, unit_free: bool) -> _Ground:
     """The coordinates of one kind of model, and what a noise component begins with there."""
     names, threads = getattr(estimator, "feature_names_in_", None), estimator.n_threads
@@ -216,12 +226,16 @@ class _Work:
 
     def refusal(self, number: int) -> str:
         """Why a number of components cannot be tried; empty where it can."""
-        rows = np.nan_to_num(self.source.rows) if self.source.incomplete else self.source.rows
-        if number > rows.shape[0]:
-            return f"{rows.shape[0]} rows cannot hold {number} components"
-        # what is few enough to matter is few enough to sort
-        distinct = np.unique(rows, axis=0).shape[0] if rows.shape[0] <= search.START_ROWS else rows.shape[0]
+        n_rows, distinct = self.source.n_rows, self._n_distinct
+        if number > n_rows:
+            return f"{n_rows} rows cannot hold {number} components"
         return f"{distinct} distinct rows cannot hold {number} components" if number > distinct else ""
+
+    @cached_property
+    def _n_distinct(self) -> int:
+        """Distinct rows; of many, all: what is few enough to matter is few enough to sort."""
+        rows = np.nan_to_num(self.source.rows) if self.source.incomplete else self.source.rows
+        return np.unique(rows, axis=0).shape[0] if rows.shape[0] <= search.START_ROWS else rows.shape[0]
 
     def subsample(self, rng: np.random.RandomState) -> _Work:
         """The same work on fewer rows; itself where there are not many more."""
@@ -252,7 +266,7 @@ class _Work:
             partitions = [make(sample.rows, sample.weights, number, rng) for make in makers]
             if automatic and self.source.n_features == 1:
                 partitions.append(_equal_parts(sample.weights, number))
-            starts[number] = [self._start(sample, partition) for partition in partitions]
+            starts[number] = [self._start(sample, partition) for partition in _distinct(partitions)]
         return starts
 
     def _given_start(self, given: Callable[..., Any], number: int, rng: np.random.RandomState) -> Start:

@@ -117,8 +117,12 @@ def many_seeds(
         chosen = _draw_each(mass, rng.uniform(size=(n_starts, wanted)))
         points = rows[chosen.ravel()]
         # the expanded square keeps this one matrix product; what it rounds to below zero is a row on its seed
-        apart = norms - 2.0 * (points @ rows.T) + np.einsum("pd,pd->p", points, points)[:, None]
-        trial = np.minimum(distances[:, None, :], np.maximum(apart, 0.0).reshape(n_starts, wanted, n_rows))
+        apart = points @ rows.T
+        apart *= -2.0
+        apart += norms
+        apart += np.einsum("pd,pd->p", points, points)[:, None]
+        trial = np.maximum(apart, 0.0, out=apart).reshape(n_starts, wanted, n_rows)
+        np.minimum(distances[:, None, :], trial, out=trial)
         best = (trial @ weights).argmin(axis=1)
         centers[:, k] = rows[chosen[every, best]]
         distances = trial[every, best]
