@@ -39,7 +39,7 @@ else:
 
 OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
+    "--disable-sync", "--no-first-run", "--disable-dev-shm-usage",
 ]  # fmt: skip
 
 #: WCAG 2.2's contrast of every text with what is behind it; returns the worst and where it is.

@@ -18,6 +18,7 @@ from mixtura.estimators.base import BaseEstimator, check_rows, check_weights
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.mixture import Mixture
 from mixtura.report.subject import Subject
+from mixtura.report.words import several
 from mixtura.shape import Array
 
 __all__ = ["call_of", "digest", "facts_of", "fingerprint"]
@@ -80,6 +81,7 @@ def call_of(model: Any) -> str:
 
 def facts_of(subject: Subject) -> list[tuple[str, str]]:
     """What the page says under "How to reproduce this"."""
+    rows = several(len(subject.rows), "row") + ("" if subject.weights is None else " of positive weight")
     seed = getattr(subject.model, "random_state", None)
     return [
         ("Call", call_of(subject.model)),
@@ -87,6 +89,6 @@ def facts_of(subject: Subject) -> list[tuple[str, str]]:
         ("mixtura", str(mixtura.__version__)),
         ("Python", f"{platform.python_version()} ({sys.platform}, {platform.machine()})"),
         ("NumPy, SciPy, scikit-learn", f"{np.__version__}, {scipy.__version__}, {sklearn.__version__}"),
-        ("Data", f"{len(subject.rows)} rows of positive weight, {subject.mixture.n_features} features"),
+        ("Data", f"{rows}, {several(subject.mixture.n_features, 'feature')}"),
         ("SHA-256 of the data", digest(subject.rows, subject.weights)),
     ]

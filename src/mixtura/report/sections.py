@@ -61,12 +61,12 @@ def profile_section(subject: Subject, survey: Survey) -> Markup:
 def _card(subject: Subject, survey: Survey, component: int) -> Markup:
     share = percent(float(survey.mass[component] / survey.mass.sum()))
     size = several(int(survey.counts[component]), "row")
-    surely = 1.0 - float(survey.confusion[component, component])
+    doubt = 1.0 - float(survey.confusion[component, component])
     return tag(
         "li",
         tag("h3", tag("span", class_="swatch", data_group=component), component_name(subject, component).capitalize()),
         tag("p", tag("strong", share), f" of all, {size}. ", f"{_capital(told_apart_by(subject, survey, component))}."),
-        tag("p", f"A row of it is, on average, to {percent(surely)} taken for another.", class_="aside")
+        tag("p", f"On average, a row of it has {percent(doubt)} probability of belonging elsewhere.", class_="aside")
         if len(survey.counts) > 1 else None,
     )  # fmt: skip
 

@@ -73,7 +73,7 @@ function shareCurve(width, place) {
   const { below, total, thresholds, from } = data.certainty;
   const xs = thresholds.slice(from);
   const ys = xs.map((_, i) => (100 * below.reduce((sum, group) => sum + group[i + from], 0)) / total);
-  const { root, toX, toY, frame, inner } = axes(width, 220, { low: 100 * xs[0], high: 100, name: "threshold, %" }, { low: 0, high: Math.max(...ys, 1) * 1.05, name: "rows, %" });
+  const { root, toX, toY, frame, inner } = axes(width, 220, { low: 100 * xs[0], high: 100, name: "threshold, %" }, { low: 0, high: (Math.max(...ys) || 1) * 1.05, name: "rows, %" });
   root.append(svg("path", { d: line(xs.map((x) => 100 * x), ys, toX, toY), fill: "none", stroke: "#0b5394", "stroke-width": 2 }));
   const at = toX(100 * thresholds[place]);
   root.append(svg("path", { d: `M${at} ${frame.top}v${inner.height}`, stroke: "#1c1f23", "stroke-width": 1.5, "stroke-dasharray": "4 3" }));
