@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mixtura import GaussianMixture
-from mixtura.estimators import streaming
+from mixtura.estimators import minibatch, streaming
 
 ATTRIBUTES = [
     "weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_", "mixture_", "converged_", "status_",
@@ -188,6 +188,26 @@ def test_a_prior_holds_on_a_stream(rng, small_buffer):
     rows = blobs(rng, 1500)
     for start in (GaussianMixture(3, prior="default", random_state=0), GaussianMixture(3, prior="default").fit(rows)):
         assert excess(stream(start, rows, 10), rows) < 0.01
+
+
+@pytest.mark.parametrize("case", ["plain", "weights", "missing", "noise", "tied", "several starts"])
+def test_minibatch_begins_nearer_and_ends_at_the_optimum(case, rng, monkeypatch):
+    monkeypatch.setattr(minibatch, "fine_rows", lambda n_rows, n_parameters: 200)
+    rows, weights, given = blobs(rng, 4000), None, {"n_components": 3, "n_init": 1, "random_state": 0}
+    rows = rows[np.argsort(rows[:, 0])]  # batches must not depend on the order
+    if case == "weights":
+        weights = rng.integers(1, 4, len(rows))
+    elif case == "missing":
+        rows[::9, 0] = np.nan
+    elif case in ("noise", "tied", "several starts"):
+        given |= {"noise": {"noise": True}, "tied": {"covariance_type": "tied"}, "several starts": {"n_init": 3}}[case]
+    ends = {
+        algorithm: GaussianMixture(**given, algorithm=algorithm).fit(rows, sample_weight=weights)
+        for algorithm in ("auto", "minibatch")
+    }
+    auto, batches = ends["auto"], ends["minibatch"]
+    assert batches.converged_ and abs(batches.lower_bound_ - auto.lower_bound_) < 2e-5
+    assert batches.lower_bounds_[0] > auto.lower_bounds_[0]
 
 
 @pytest.mark.parametrize("forget", [-0.1, 1.0, "much"])

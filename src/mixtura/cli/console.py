@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -30,8 +31,21 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: ends the work as Ctrl-C does, with time to put things in order."""
 
 
-def _terminate(*_: Any) -> None:
-    raise Terminated
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """Within, SIGTERM raises `Terminated`; not in a thread, where Python hears no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: Any) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def message(text: str) -> None:
@@ -51,8 +65,7 @@ def guarded(command: Command) -> Callable[..., None]:
 
 def _exit_code(command: Callable[[], int | None]) -> int:
     try:
-        with warnings.catch_warnings():
-            signal.signal(signal.SIGTERM, _terminate)
+        with _termination(), warnings.catch_warnings():
             warnings.simplefilter("default")
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             code = command() or DONE

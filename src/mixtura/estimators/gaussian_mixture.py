@@ -96,8 +96,9 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
         weight falls with each later row, so that about ``1 / forget`` rows count.
     verbose : int, default=0
     verbose_interval : int, default=10
-    algorithm : {"auto", "em"}, default="auto"
-        "auto" accelerates EM and never lets the likelihood fall; "em" is plain EM.
+    algorithm : {"auto", "em", "minibatch"}, default="auto"
+        "auto" accelerates EM and never lets the likelihood fall; "em" is plain EM;
+        "minibatch" begins with a pass of stepwise EM over batches, and goes on as "auto".
     engine : {"auto", "native", "numpy"}, default="auto"
     n_threads : int, optional
         Default: the processors this process may use, at most OMP_NUM_THREADS.

@@ -16,7 +16,7 @@ from mixtura.prior import ConjugatePrior
 
 __all__ = ["ALGORITHMS", "PRIORS", "check_parameters"]
 
-ALGORITHMS = ("auto", "em")
+ALGORITHMS = ("auto", "em", "minibatch")
 PRIORS = ("default",)
 
 

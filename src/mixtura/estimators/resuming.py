@@ -16,6 +16,7 @@ from mixtura.checkpoint import CheckpointFile, facts_of, fingerprint
 from mixtura.em import EMOptions, Trajectory
 from mixtura.engine import Engine
 from mixtura.estimators.base import check_random_state
+from mixtura.estimators.minibatch import approximated
 from mixtura.estimators.starting import StartMaker
 from mixtura.mixture import Mixture
 
@@ -37,7 +38,7 @@ def best_trajectory(
     """The best of the runs from an estimator's starts, each to its end."""
     path = getattr(maker.estimator, "checkpoint", None)
     if path is None:
-        return search.best_of(engine, maker.starts(engine, options, given), maker.mstep, options, on_pass)
+        return search.best_of(engine, _starts(maker, given, engine, options), maker.mstep, options, on_pass)
     file = CheckpointFile(os.path.realpath(os.fspath(path)), _facts(maker, given, engine))
     file.sweep()
     runs = _Runs(file, maker, options, on_pass)
@@ -47,6 +48,18 @@ def best_trajectory(
     finally:  # also where Ctrl-C ended it: what was last whole is written
         runs.write()
     return max(runs.trajectories, key=search.merit)
+
+
+def _starts(
+    maker: StartMaker,
+    given: Mixture | None,
+    engine: Engine,
+    options: EMOptions,
+    rng: np.random.RandomState | None = None,
+) -> list[Mixture]:
+    """Where the runs begin: the estimator's starts, or what a pass in small batches makes of them."""
+    starts = maker.starts(engine, options, given, rng)
+    return approximated(maker, starts) if maker.estimator.algorithm == "minibatch" else starts
 
 
 @dataclass(eq=False)
@@ -71,7 +84,7 @@ class _Runs:
             self.file.write(saved)
         self._random = saved["random"]
         if saved["runs"] is None:
-            starts = self.maker.starts(engine, self.options, given, rng)
+            starts = _starts(self.maker, given, engine, self.options, rng)
             self.trajectories = [Trajectory(start, self.maker.mstep, self.options) for start in starts]
             self._random = {**self._random, "after": rng.get_state(legacy=False)}
         else:
