@@ -80,7 +80,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 FILES_OF_MODELS = {"persistence", "kinds", "mixture_document", "estimator_document"}
 OUTER = FILES_OF_MODELS | {"plot", "report", "cli", "__main__"}
 #: Third-party packages that have one home each.
-HOMES = {"matplotlib": "plot", "typer": "cli", "rich": "cli", "pyarrow": "table"}
+HOMES = {"matplotlib": "plot", "typer": "cli", "rich": "cli", "pyarrow": "table"} | dict.fromkeys(
+    ("dask", "distributed"), "engine"
+)
 #: Inside the package, scikit-learn is for the estimators and for the data sets' Bunch.
 SCIKIT_LEARN = {"estimators", "datasets"}
 
@@ -196,4 +198,4 @@ def test_the_runtime_needs_three_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[<>=\[ ]", dependency)[0] for dependency in project["dependencies"]}
     assert names == {"numpy", "scipy", "scikit-learn"}
-    assert set(project["optional-dependencies"]) == {"plot", "cli", "io", "all", "dev"}
+    assert set(project["optional-dependencies"]) == {"plot", "cli", "io", "dask", "all", "dev"}

@@ -9,7 +9,7 @@ from mixtura.engine.missing import BatchedRows, MissingValuesEngine, RareRows
 from mixtura.engine.numpy import NumpyEngine
 from mixtura.engine.parts import PartsEngine
 from mixtura.shape import Array
-from mixtura.source import ArraySource, Source
+from mixtura.source import ArraySource, PartedSource, Source
 from mixtura.standardization import Standardization
 
 __all__ = [
@@ -55,6 +55,8 @@ def create_engine(
     if hasattr(source, "create_engine"):
         own: Engine = source.create_engine(name, standardization, threads)
         return own
+    if isinstance(source, PartedSource):
+        return PartsEngine(source, lambda part: create_engine(name, part, standardization, threads))
     if source.incomplete:
         return _missing_engine(name, source, standardization, threads)
     if name == "numpy":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mixtura.engine.engine import Engine, RowOutput
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import Array
-from mixtura.source import ArraySource, Block, Source
+from mixtura.source import ArraySource, Block, PartedSource, Source
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["BRANCHES", "PartsEngine", "TreeSum", "merged"]
@@ -73,7 +73,7 @@ class PartsEngine:
     def __init__(self, source: Source, make: Callable[[ArraySource], Engine]) -> None:
         self._source = source
         self._make = make
-        in_memory = isinstance(source, ArraySource)
+        in_memory = isinstance(source, ArraySource | PartedSource)
         self._kept = [make(part) for part in source.parts()] if in_memory else None
 
     def _engines(self) -> Iterator[Engine]:

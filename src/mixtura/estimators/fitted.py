@@ -76,9 +76,7 @@ class FittedMixture(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixin, B
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Most probable component of each row: (N,); -1 for noise."""
-        labels = mapped(self, X, RowOutput.LABELS)
-        labels[labels == self.mixture_.n_components] = -1
-        return labels
+        return mapped(self, X, RowOutput.LABELS)
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probability of each component for each row: (N, K); one column more, the last, for noise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from mixtura.mstep import MStep
 from mixtura.prior import ConjugatePrior, Prior
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
-from mixtura.source import Source
+from mixtura.source import Block, Source
 from mixtura.standardization import Standardization
 from mixtura.trace import Trace
 
@@ -196,8 +197,8 @@ def _complete_moments(
     pivot = source.take(slice(0, 1)).rows[0].astype(np.float64)
     mean, variance = _moments(source, pivot, engine, threads)
     if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(variance))):
-        for block in source.blocks():
-            raise_if_not_finite(block.rows, names, first_row=block.start)
+        for _ in source.map(partial(_check_finite, names=names)):
+            pass
         raise ValueError("the squares of these values overflow float64; divide the features by a constant first")
     if np.any(np.abs(mean - pivot) > DISTANT_PIVOT * np.sqrt(variance)):
         mean, variance = _moments(source, mean, engine, threads)
@@ -213,9 +214,8 @@ def _check_spread(source: Source, variance: Array, names: NDArray[Any] | None) -
         )
     for j in np.flatnonzero(spread < SMALLEST_SPREAD):
         low, high = np.inf, -np.inf
-        for block in source.blocks():
-            low = float(np.fmin.reduce(block.rows[:, j], initial=low))
-            high = float(np.fmax.reduce(block.rows[:, j], initial=high))
+        for least, most in source.map(partial(_range, feature=int(j))):
+            low, high = min(low, least), max(high, most)
         if low < high and max(abs(low), abs(high)) < SMALLEST_SPREAD:
             raise ValueError(f"feature {labels[j]} is too small to square; multiply it by a constant")
         warnings.warn(
@@ -224,6 +224,15 @@ def _check_spread(source: Source, variance: Array, names: NDArray[Any] | None) -
             ConstantFeatureWarning,
             stacklevel=6,
         )
+
+
+def _check_finite(block: Block, names: NDArray[Any] | None) -> None:
+    raise_if_not_finite(block.rows, names, first_row=block.start)
+
+
+def _range(block: Block, feature: int) -> tuple[float, float]:
+    values = block.rows[:, feature]
+    return float(np.fmin.reduce(values, initial=np.inf)), float(np.fmax.reduce(values, initial=-np.inf))
 
 
 def _moments(source: Source, pivot: Array, engine: str, threads: int | None) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mixtura.engine import Engine, RowOutput, create_engine
 from mixtura.estimators.base import raise_if_not_finite
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
-from mixtura.source import ArraySource, Source
+from mixtura.source import ArraySource, Block, Source
 from mixtura.standardization import Standardization
 
 __all__ = [
@@ -49,20 +50,29 @@ def observed_moments(source: Source, names: NDArray[Any] | None) -> tuple[Array,
         If a value is infinite, or a feature was never observed; it is named.
     """
     count = mean = np.zeros(source.n_features)
-    for block in source.blocks():
-        raise_if_not_finite(block.rows, names, missing_allowed=True, first_row=block.start)
-        weights = _weights(block.rows, block.weights)
-        count = count + weights.sum(axis=0)
-        mean = mean + (weights * np.nan_to_num(block.rows)).sum(axis=0)
+    for number, total in source.map(partial(_sums, names=names)):
+        count, mean = count + number, mean + total
     for column in np.flatnonzero(count == 0):
         label = f"{column}" if names is None else f"{column} ({names[column]!r})"
         raise ValueError(f"feature {label} has no observed value in any row; drop it")
     mean = mean / count
     variance = np.zeros_like(mean)
-    for block in source.blocks():
-        weights = _weights(block.rows, block.weights)
-        variance = variance + (weights * np.square(np.nan_to_num(block.rows - mean))).sum(axis=0)
+    for squares in source.map(partial(_squares, mean=mean)):
+        variance = variance + squares
     return mean, variance / count
+
+
+def _sums(block: Block, names: NDArray[Any] | None) -> tuple[Array, Array]:
+    """Weight and weighted sum (D,) of what a block has of each feature."""
+    raise_if_not_finite(block.rows, names, missing_allowed=True, first_row=block.start)
+    weights = _weights(block.rows, block.weights)
+    return weights.sum(axis=0), (weights * np.nan_to_num(block.rows)).sum(axis=0)
+
+
+def _squares(block: Block, mean: Array) -> Array:
+    """Weighted squares (D,) about the mean."""
+    weights = _weights(block.rows, block.weights)
+    return np.asarray((weights * np.square(np.nan_to_num(block.rows - mean))).sum(axis=0))
 
 
 def _weights(rows: NDArray[Any], weights: Array | None) -> Array:
@@ -95,8 +105,9 @@ def observed_log_density(mixture: Mixture, rows: NDArray[Any], engine: str, n_th
 
 def mean_log_jacobian(engine: Engine, standardization: Standardization, source: Source) -> float:
     """By how much the mean log likelihood per row differs between the data's units and standardised ones."""
-    total = getattr(engine, "total_log_jacobian", None)
-    return standardization.log_jacobian if total is None else total() / source.total_weight
+    if not source.incomplete:
+        return standardization.log_jacobian
+    return float(engine.total_log_jacobian() / source.total_weight)  # type: ignore[attr-defined]
 
 
 def warn_of_empty_rows(rows: NDArray[Any] | Source, stacklevel: int) -> None:
@@ -104,8 +115,7 @@ def warn_of_empty_rows(rows: NDArray[Any] | Source, stacklevel: int) -> None:
     source = ArraySource(rows) if isinstance(rows, np.ndarray) else rows
     number = 0
     first: list[int] = []
-    for block in source.blocks():
-        empty = np.flatnonzero(np.isnan(block.rows).all(axis=1)) + block.start
+    for empty in source.map(_empty):
         number += empty.size
         first += empty[: SHOWN - len(first)].tolist()
     if number:
@@ -116,3 +126,8 @@ def warn_of_empty_rows(rows: NDArray[Any] | Source, stacklevel: int) -> None:
             UnobservedRowWarning,
             stacklevel=stacklevel + 1,
         )
+
+
+def _empty(block: Block) -> NDArray[np.intp]:
+    """Rows of a block of which nothing was observed."""
+    return np.flatnonzero(np.isnan(block.rows).all(axis=1)) + block.start

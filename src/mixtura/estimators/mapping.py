@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from mixtura.estimators.base import (
     check_is_fitted,
     check_rows,
     check_weights,
+    clone,
     inspect_block,
     raise_if_not_finite,
 )
 from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
-from mixtura.estimators.opening import WEIGHTS_ARE_A_COLUMN, reader_of
+from mixtura.estimators.opening import WEIGHTS_ARE_A_COLUMN, is_lazy, reader_of
 from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
@@ -28,6 +30,8 @@ __all__ = ["mapped", "total_log_density"]
 def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
     """A value for each row, computed in the fitted mixture's own coordinates."""
     check_is_fitted(estimator)
+    if is_lazy(X):
+        return _lazily(estimator, X, output)
     reader = reader_of(estimator, X, fitted=True)
     if reader is None:
         return _mapped(estimator, check_rows(estimator, X, reset=False, missing_allowed=True), output)
@@ -40,6 +44,10 @@ def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
 def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
     """Weighted sum of the rows' log densities, and of their weights."""
     check_is_fitted(estimator)
+    if is_lazy(X):
+        from mixtura.engine.dask import weighted_sums
+
+        return weighted_sums(_lazily(estimator, X, RowOutput.LOG_DENSITY), sample_weight)
     reader = reader_of(estimator, X, fitted=True)
     if reader is None:
         log_density = mapped(estimator, X, RowOutput.LOG_DENSITY)
@@ -61,6 +69,31 @@ def _sums(log_density: Array, weights: Array | None) -> tuple[float, float]:
     return float(weights @ log_density), float(weights.sum())
 
 
+def _lazily(estimator: Any, X: Any, output: RowOutput) -> Any:
+    """The same as a dask array that is computed when it is asked for, on the workers."""
+    from mixtura.engine.dask import names_of, row_blocks
+
+    names, known = names_of(X), getattr(estimator, "feature_names_in_", None)
+    if names is not None and known is not None:
+        X = X[[str(name) for name in known]]  # dask names the column that is not there
+    alone = clone(estimator).set_params(n_threads=1)  # a worker's other threads have other blocks
+    alone.mixture_, alone.n_features_in_ = estimator.mixture_, estimator.n_features_in_
+    if X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting {estimator.n_features_in_} "
+            "features as input"
+        )
+    mixture = estimator.mixture_
+    width = mixture.n_components + (mixture.background is not None) if output is RowOutput.RESPONSIBILITIES else None
+    kind = np.int64 if output is RowOutput.LABELS else np.float64
+    return row_blocks(X, partial(_of_block, estimator=alone, output=output), width, kind)
+
+
+def _of_block(rows: NDArray[Any], estimator: Any, output: RowOutput) -> NDArray[Any]:
+    kind = np.float32 if rows.dtype == np.float32 else np.float64
+    return _mapped(estimator, np.ascontiguousarray(rows, dtype=kind), output)
+
+
 def _mapped(estimator: Any, rows: NDArray[Any], output: RowOutput) -> NDArray[Any]:
     standardization = Standardization.of_mixture(estimator.mixture_)
     engine = create_engine(estimator.engine, ArraySource(rows), standardization, estimator.n_threads)
@@ -73,6 +106,8 @@ def _mapped(estimator: Any, rows: NDArray[Any], output: RowOutput) -> NDArray[An
         source = ArraySource(rows, incomplete=has_missing(rows))
         engine = create_engine(estimator.engine, source, standardization, estimator.n_threads)
         values = engine.map_rows(forms, output)
+    if output is RowOutput.LABELS:
+        values[values == estimator.mixture_.n_components] = -1  # noise
     if output is not RowOutput.LOG_DENSITY:
         return values
     return values - getattr(engine, "log_jacobian", standardization.log_jacobian)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mixtura.shape import Array
 from mixtura.source import ArraySource, FileSource, Source
 from mixtura.table import RowReader, is_place, open_rows
 
-__all__ = ["WEIGHTS_ARE_A_COLUMN", "opened", "reader_of"]
+__all__ = ["WEIGHTS_ARE_A_COLUMN", "is_lazy", "opened", "reader_of"]
 
 WEIGHTS_ARE_A_COLUMN = "sample_weight is for rows in memory; those of a file are a column: open_rows(..., weights=NAME)"
 
@@ -47,6 +47,11 @@ def reader_of(estimator: Any, X: Any, *, fitted: bool) -> RowReader | None:
     return reader
 
 
+def is_lazy(X: Any) -> bool:
+    """Whether X is a collection of dask's, which only then is imported."""
+    return type(X).__module__.split(".")[0] == "dask"
+
+
 @contextlib.contextmanager
 def opened(
     estimator: Any, X: Any, sample_weight: ArrayLike | None
@@ -55,6 +60,14 @@ def opened(
 
     The second is None where that is all of them, or where they are not in memory.
     """
+    if is_lazy(X):
+        from mixtura.engine.dask import names_of, on_cluster
+
+        with on_cluster(X, sample_weight, estimator.n_threads) as cluster:
+            _know_features(estimator, cluster.n_features, names_of(X))
+            _check_streamable(estimator)
+            yield cluster, None
+        return
     reader = reader_of(estimator, X, fitted=False)
     if reader is None:
         rows = check_rows(estimator, X, reset=True, min_rows=2, missing_allowed=True)
@@ -63,7 +76,7 @@ def opened(
         return
     if sample_weight is not None:
         raise ValueError(WEIGHTS_ARE_A_COLUMN)
-    _know_features(estimator, reader)
+    _know_features(estimator, reader.n_features, reader.names)
     with reader.source() as file:
         source = file.at_hand()
         if isinstance(source, FileSource):
@@ -81,12 +94,12 @@ def _positive(rows: NDArray[Any], weights: Array | None) -> tuple[ArraySource, N
     return ArraySource(rows, weights, has_missing(rows)), kept
 
 
-def _know_features(estimator: Any, reader: RowReader) -> None:
+def _know_features(estimator: Any, n_features: int, names: Sequence[str] | None) -> None:
     """What scikit-learn's validation of an array would have noted."""
-    estimator.n_features_in_ = reader.n_features
+    estimator.n_features_in_ = n_features
     estimator.__dict__.pop("feature_names_in_", None)
-    if reader.names is not None:
-        estimator.feature_names_in_ = np.array(reader.names, dtype=object)
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
 def _check_streamable(estimator: Any) -> None:
@@ -97,4 +110,4 @@ def _check_streamable(estimator: Any) -> None:
     }
     for what, asked in reasons.items():
         if asked:
-            raise ValueError(f"{what} needs the rows in memory, and these are more than a quarter of memory_limit")
+            raise ValueError(f"{what} needs the rows in memory, and these are not")

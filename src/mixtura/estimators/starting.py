@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from mixtura.initialization.k_means import nearest
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.shape import Array
-from mixtura.source import ArraySource, Source
+from mixtura.source import ArraySource, Block, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -173,13 +174,8 @@ class StartMaker:
         scaled = (means - self.standardization.shift) / self.standardization.scale
         total = SufficientStats.zero(scaled, self.mstep.model.shape)
         guess = None if self.noise is None else self.noise.noise
-        for block in self.source.blocks():
-            rows = filled(self.standardization.rows(block.rows))
-            weights = np.ones(len(rows)) if block.weights is None else block.weights
-            if guess is not None:
-                weights = np.where(guess[block.start : block.start + len(rows)], 0.0, weights)
-            shares = np.eye(len(means))[nearest(rows, scaled)] * weights[:, None]
-            total += moments_of(rows, shares, scaled, total.shape, 0.0, float(weights.sum()))
+        for part in self.source.map(partial(_nearest_rows, about=total, to=self.standardization, noise=guess)):
+            total += part
         return self._free(total).mixture
 
     def _given(self, name: str, shape: tuple[int, ...]) -> Array:
@@ -208,3 +204,15 @@ class StartMaker:
             weights, means, covariances, estimator.covariance_type, bool(estimator.equal_weights), raw.background
         )
         return self.standardization.forward(mixture)
+
+
+def _nearest_rows(
+    block: Block, about: SufficientStats, to: Standardization, noise: NDArray[np.bool_] | None
+) -> SufficientStats:
+    """Statistics of the rows that are nearest to each of some references."""
+    rows = filled(to.rows(block.rows))
+    weights = np.ones(len(rows)) if block.weights is None else block.weights
+    if noise is not None:
+        weights = np.where(noise[block.start : block.start + len(rows)], 0.0, weights)
+    shares = np.eye(len(about.reference))[nearest(rows, about.reference)] * weights[:, None]
+    return moments_of(rows, shares, about.reference, about.shape, 0.0, float(weights.sum()))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from mixtura.source import partition
 from mixtura.source.protocol import Block, Rows
 
 __all__ = ["ArraySource"]
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,10 @@ class ArraySource:
         """All blocks, in order; views of the array."""
         for part in partition.block_slices(self.n_rows):
             yield Block(part.start, self.rows[part], None if self.weights is None else self.weights[part])
+
+    def map(self, function: Callable[[Block], Result]) -> Iterator[Result]:
+        """See `Source.map`."""
+        return map(function, self.blocks())
 
     def parts(self) -> Iterator[ArraySource]:
         """See `Source.parts`; views of the array."""

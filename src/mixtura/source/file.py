@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,6 +19,8 @@ from mixtura.source.arrays import ArraySource
 from mixtura.source.protocol import Block, Source
 
 __all__ = ["FileSource", "Matrix", "SourceFileError"]
+
+Result = TypeVar("Result")
 
 #: Share of the memory limit that rows may take which are kept: a sample, or all rows of a small file.
 KEPT_SHARE = 0.25
@@ -150,6 +152,10 @@ class FileSource:
         """All blocks, in order; the next ones are read while one is worked on."""
         for start, piece in self._pieces(partition.block_slices(self.n_rows)):
             yield Block(start, piece.rows, piece.weights)
+
+    def map(self, function: Callable[[Block], Result]) -> Iterator[Result]:
+        """See `Source.map`."""
+        return map(function, self.blocks())
 
     def parts(self) -> Iterator[ArraySource]:
         """See `Source.parts`."""

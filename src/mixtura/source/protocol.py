@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "Rows", "Source"]
 
 Rows = NDArray[np.float64] | NDArray[np.float32]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class Source(Protocol):
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, in order."""
+
+    def map(self, function: Callable[[Block], Result]) -> Iterator[Result]:
+        """What a function that can be pickled says of every block, in order."""
 
     def parts(self) -> Iterator[ArraySource]:
         """All rows in longer pieces, in order, for engines over rows with missing values."""

@@ -1,0 +1,325 @@
+"""Dask: partitions on the workers of a cluster as a source, and the engine that adds up what they find.
+
+Every pass is a task for each partition and a fixed tree of additions
+(`mixtura.engine.parts`), so the sum does not depend on who did what, and when.
+What a lost worker held is made again by the scheduler from the tasks that made
+it; therefore parameters travel as a task's result and are never scattered,
+because scattered data cannot be made again (distributed's documentation,
+"Resilience").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import dask
+import numpy as np
+from dask.array import Array as DaskArray
+from dask.array import from_array
+from distributed import Client, Future, default_client
+from numpy.typing import NDArray
+
+from mixtura.engine import create_engine
+from mixtura.engine.engine import Engine, RowOutput
+from mixtura.engine.parts import BRANCHES, merged
+from mixtura.engine.threads import thread_count
+from mixtura.quadratic import QuadraticForms
+from mixtura.source import ArraySource, Block
+from mixtura.source.parted import joined, places_in
+from mixtura.standardization import Standardization
+from mixtura.suffstats import SufficientStats
+
+__all__ = ["DaskEngine", "DaskSource", "active_client", "names_of", "on_cluster", "row_blocks", "weighted_sums"]
+
+#: A task that was on a worker when it died is tried so many times more.
+RETRIES = 10
+
+Result = TypeVar("Result")
+
+
+class Partition:
+    """Rows on a worker; with them stays the engine of the last pass, which does not travel."""
+
+    def __init__(self, source: ArraySource) -> None:
+        self.source = source
+        self._last: tuple[bytes, Engine] | None = None
+
+    def __getstate__(self) -> ArraySource:
+        return self.source
+
+    def __setstate__(self, source: ArraySource) -> None:
+        self.source, self._last = source, None
+
+    def engine(self, order: Order) -> Engine:
+        """An engine over the rows, on one thread: a worker's other threads have other partitions."""
+        last = self._last
+        if last is not None and last[0] == order.coordinates:
+            return last[1]
+        source = replace(self.source, incomplete=order.incomplete)
+        engine = create_engine(order.engine, source, order.standardization, threads=1)
+        self._last = order.coordinates, engine
+        return engine
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What a pass asks of every partition."""
+
+    engine: str
+    standardization: Standardization
+    incomplete: bool
+    forms: tuple[QuadraticForms, ...] = ()
+
+    @property
+    def coordinates(self) -> bytes:
+        """What the partition's engine depends on."""
+        to = self.standardization
+        return b"".join((self.engine.encode(), bytes([self.incomplete]), to.shift.tobytes(), to.scale.tobytes()))
+
+
+# What workers do
+
+
+def _itself(value: Result) -> Result:
+    return value
+
+
+def _partition(rows: Any, weights: Any, single: bool) -> Partition:
+    """The rows of positive weight of an array or data frame (n, D)."""
+    values: Any = np.ascontiguousarray(rows, dtype=np.float32 if single else np.float64)
+    if weights is None:
+        return Partition(ArraySource(values))
+    given = np.asarray(weights, dtype=np.float64).reshape(-1)
+    if given.shape != (len(values),):
+        raise ValueError(f"a partition has {len(values)} rows, but {given.size} weights")
+    for row in np.flatnonzero(~(np.isfinite(given) & (given >= 0))):
+        raise ValueError(f"sample_weight of row {row} of a partition is {given[row]}; it must be finite and >= 0")
+    kept = given > 0
+    return Partition(ArraySource(values if kept.all() else values[kept], given if kept.all() else given[kept]))
+
+
+def _facts(part: Partition) -> tuple[int, int, float, bool]:
+    """Rows, features, total weight, and whether values are missing."""
+    source = part.source
+    with np.errstate(over="ignore", invalid="ignore"):
+        incomplete = bool(np.isnan(source.rows.sum()) and np.isnan(source.rows).any())
+    return source.n_rows, source.n_features, source.total_weight, incomplete
+
+
+def _statistics(part: Partition, order: Order) -> list[SufficientStats]:
+    return part.engine(order).reduce(order.forms)
+
+
+def _total_log_jacobian(part: Partition, order: Order) -> float:
+    return part.engine(order).total_log_jacobian()
+
+
+def _map(part: Partition, function: Callable[[Block], Any], start: int) -> list[Any]:
+    return [function(replace(block, start=start + block.start)) for block in part.source.blocks()]
+
+
+def _take(part: Partition, rows: NDArray[np.intp]) -> ArraySource:
+    return part.source.take(rows)
+
+
+# What the client does
+
+
+class DaskSource:
+    """Rows in the partitions of a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    partitions : sequence of Future
+        Of `Partition`.
+    """
+
+    def __init__(self, client: Client, partitions: Sequence[Future]) -> None:
+        self.client = client
+        facts = client.gather([client.submit(_facts, one, pure=False, retries=RETRIES) for one in partitions])
+        self.partitions = [one for one, (n_rows, *_) in zip(partitions, facts, strict=True) if n_rows]
+        self.sizes = [n_rows for n_rows, *_ in facts if n_rows]
+        self.n_rows = sum(self.sizes)
+        self.n_features = max(n_features for _, n_features, *_ in facts)
+        self.total_weight = float(sum(weight for n_rows, _, weight, _ in facts if n_rows))
+        self.incomplete = any(incomplete for *_, incomplete in facts)
+
+    def create_engine(self, name: str, standardization: Standardization, threads: int | None) -> DaskEngine:
+        """The engine over these rows; each worker's are those of that name."""
+        return DaskEngine(self, Order(name, standardization, self.incomplete))
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
+        """A task that is never taken for an earlier one and survives its workers."""
+        return self.client.submit(work, *arguments, pure=False, retries=RETRIES)
+
+    def map(self, function: Callable[[Block], Result]) -> Iterator[Result]:
+        """See `Source.map`; on the workers, of whose answers one partition's at a time come here."""
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        answers = [
+            self.submit(_map, part, function, int(start)) for part, start in zip(self.partitions, starts, strict=True)
+        ]
+        for answer in answers:
+            yield from answer.result()
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, in order, brought here: for a few rows, or to look at them."""
+        return self.map(_itself)
+
+    def parts(self) -> Iterator[ArraySource]:
+        """The partitions, brought here one at a time."""
+        for part in self.partitions:
+            yield replace(self.submit(_take, part, slice(None)).result(), incomplete=self.incomplete)
+
+    def take(self, rows: NDArray[Any] | slice) -> ArraySource:
+        """See `Source.take`."""
+        inside = zip(self.partitions, places_in(self.sizes, rows), strict=True)
+        wanted = [self.submit(_take, part, places) for part, places in inside if places.size]
+        return replace(joined(self.client.gather(wanted)), incomplete=self.incomplete)
+
+    def at_hand(self) -> ArraySource:
+        """All rows, here."""
+        return self.take(slice(None))
+
+
+class DaskEngine:
+    """Sums over the partitions of a cluster.
+
+    Parameters
+    ----------
+    source : DaskSource
+    order : Order
+        What is asked of every partition, but for the forms.
+    """
+
+    def __init__(self, source: DaskSource, order: Order) -> None:
+        self._source = source
+        self._order = order
+        self.bytes_per_pass = 0
+
+    def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
+        """See `Engine.reduce`."""
+        source = self._source
+        asked = replace(self._order, forms=tuple(forms))
+        order = source.submit(_itself, asked)
+        sums = [source.submit(_statistics, part, order) for part in source.partitions]
+        while len(sums) > 1:
+            sums = [source.submit(merged, sums[i : i + BRANCHES]) for i in range(0, len(sums), BRANCHES)]
+        total: list[SufficientStats] = sums[0].result()
+        n_parts = len(source.partitions)
+        # at most: each partition fetches the order, and each sum is fetched by the one that adds it to others
+        self.bytes_per_pass = n_parts * _size(asked) + (n_parts + n_parts // (BRANCHES - 1) + 1) * _size(total)
+        return total
+
+    def map_rows(
+        self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
+    ) -> NDArray[Any]:
+        """See `Engine.map_rows`; predictions of collections are made by `row_blocks`."""
+        raise NotImplementedError("values of rows stay on the workers")
+
+    def total_log_jacobian(self) -> float:
+        """See `MissingValuesEngine.total_log_jacobian`."""
+        order = self._source.submit(_itself, self._order)
+        parts = [self._source.submit(_total_log_jacobian, part, order) for part in self._source.partitions]
+        return sum(self._source.client.gather(parts))
+
+
+def _size(value: Any) -> int:
+    return len(pickle.dumps(value))
+
+
+@contextlib.contextmanager
+def active_client(threads: int | None = None) -> Iterator[Client]:
+    """The client that is active; where there is none, one of threads in this process, as long as it is needed."""
+    try:
+        client = default_client()
+    except ValueError:
+        with Client(
+            processes=False, n_workers=1, threads_per_worker=thread_count(threads), dashboard_address=":0"
+        ) as own:
+            yield own
+        return
+    yield client
+
+
+@contextlib.contextmanager
+def on_cluster(X: Any, sample_weight: Any, threads: int | None) -> Iterator[DaskSource]:
+    """The rows of a dask array or data frame, kept on the workers as long as the source is open.
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional and numeric, or weights do not match it.
+    """
+    rows = _checked(X)
+    single = rows.dtype == np.float32
+    blocks = rows.to_delayed().ravel()
+    weights = _weight_blocks(sample_weight, rows, len(blocks))
+    tasks = [dask.delayed(_partition)(block, weight, single) for block, weight in zip(blocks, weights, strict=True)]
+    with active_client(threads) as client:
+        partitions = client.compute(tasks, retries=RETRIES)
+        source = DaskSource(client, partitions)
+        if source.n_rows == 0:
+            raise ValueError("there are no rows of data of positive weight")
+        yield source
+
+
+def names_of(X: Any) -> list[str] | None:
+    """Names of a data frame's columns."""
+    return None if isinstance(X, DaskArray) else [str(name) for name in X.columns]
+
+
+def _checked(X: Any) -> Any:
+    """A dask array (N, D) of numbers, all columns in each block."""
+    if not isinstance(X, DaskArray):
+        for name, kind in X.dtypes.items():
+            if getattr(kind, "kind", "O") not in "fiub":
+                raise ValueError(f"column {name!r} has type {kind}, not numbers; drop or encode it")
+        X = X.to_dask_array()
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D: rows (N, D) in blocks of rows")
+    return X.rechunk({1: -1}) if len(X.chunks[1]) > 1 else X
+
+
+def _weight_blocks(sample_weight: Any, rows: Any, n_blocks: int) -> list[Any]:
+    if sample_weight is None:
+        return [None] * n_blocks
+    weights = sample_weight
+    if not isinstance(weights, DaskArray):
+        weights = weights.to_dask_array() if hasattr(weights, "to_dask_array") else np.asarray(weights, dtype=float)
+    if isinstance(weights, np.ndarray):
+        if np.isnan(sum(rows.chunks[0])):
+            raise ValueError("the sizes of the partitions are not known: give sample_weight as a dask collection too")
+        weights = from_array(weights, chunks=(rows.chunks[0],))
+    known = not (np.isnan(sum(rows.chunks[0])) or np.isnan(sum(weights.chunks[0])))
+    if known and weights.shape != rows.shape[:1]:
+        raise ValueError(f"sample_weight must have shape ({rows.shape[0]},), one weight a row; got {weights.shape}")
+    weights = weights.rechunk((rows.chunks[0],)) if known and weights.chunks[0] != rows.chunks[0] else weights
+    blocks = list(weights.to_delayed().ravel())
+    if len(blocks) != n_blocks:
+        raise ValueError(f"sample_weight has {len(blocks)} partitions where the rows have {n_blocks}")
+    return blocks
+
+
+def row_blocks(X: Any, function: Callable[[NDArray[Any]], NDArray[Any]], width: int | None, dtype: Any) -> Any:
+    """What a function says of each block of rows: a lazy dask array (N,) or, with a width, (N, width)."""
+    rows = _checked(X)
+    if width is None:
+        return rows.map_blocks(function, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype=dtype))
+    chunks = (rows.chunks[0], (width,))
+    return rows.map_blocks(function, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
+
+
+def weighted_sums(values: Any, weights: Any) -> tuple[float, float]:
+    """Weighted sum of a lazy array (N,), and sum of the weights."""
+    if weights is None:
+        total, count = dask.compute(values.sum(), values.map_blocks(np.ones_like).sum())
+        return float(total), float(count)
+    weights = weights.to_dask_array() if hasattr(weights, "to_dask_array") else weights
+    weights = weights if isinstance(weights, DaskArray) else np.asarray(weights, dtype=np.float64)
+    total, count = dask.compute((weights * values).sum(), weights.sum())
+    return float(total), float(count)

@@ -1,0 +1,104 @@
+"""A fit on a cluster whose workers are killed, lost and added while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import dask
+import dask.array as da
+import numpy as np
+from distributed import Client, LocalCluster
+from numpy.typing import NDArray
+
+from mixtura import GaussianMixture
+from mixtura.engine.dask import DaskEngine
+from mixtura.quadratic import QuadraticForms
+from mixtura.suffstats import SufficientStats
+
+N_ROWS, N_PARTITIONS = 24_000, 12
+OPTIONS = {"n_components": 4, "random_state": 0, "n_init": 1, "init_params": "random_from_data", "max_iter": 8,
+           "tol": 0.0}  # fmt: skip
+
+Mischief = Callable[[LocalCluster, Client], None]
+
+
+def rows_of(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Overlapping components, on which EM takes its time."""
+    return rng.normal(size=(N_ROWS, 3)) + 1.5 * rng.integers(0, 4, N_ROWS)[:, None]
+
+
+@contextlib.contextmanager
+def cluster_of(n_workers: int) -> Iterator[tuple[LocalCluster, Client]]:
+    """Processes of one thread each, which say nothing of what is done to them."""
+    settings = {
+        "distributed.scheduler.allowed-failures": 100,
+        "distributed.comm.timeouts.connect": "5s",
+        "distributed.worker.memory.terminate": False,
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield cluster, client
+
+
+def fitted(
+    rows: NDArray[np.float64],
+    cluster: LocalCluster,
+    client: Client,
+    mischief: Mapping[int, Mischief],
+    delay: float = 0.0,
+    **more: object,
+) -> GaussianMixture:
+    """A fit of rows in partitions; in passes of given numbers, something is done to the cluster after a delay."""
+    original, passes, timers = DaskEngine.reduce, itertools.count(), []
+
+    def reduce(engine: DaskEngine, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
+        if (strike := mischief.get(next(passes))) is not None:
+            timers.append(threading.Timer(delay, strike, (cluster, client)))
+            timers[-1].start()
+        return original(engine, forms)
+
+    DaskEngine.reduce = reduce  # type: ignore[method-assign]
+    try:
+        return GaussianMixture(**{**OPTIONS, **more}).fit(da.from_array(rows, chunks=(N_ROWS // N_PARTITIONS, -1)))
+    finally:
+        DaskEngine.reduce = original  # type: ignore[method-assign]
+        for timer in timers:
+            timer.join()
+
+
+def processes(cluster: LocalCluster) -> list[int]:
+    """Of the workers that live."""
+    return [nanny.pid for nanny in cluster.workers.values() if getattr(nanny, "pid", None)]
+
+
+def kill(number: int) -> Mischief:
+    """SIGKILL to so many workers at once; their nannies start others."""
+
+    def strike(cluster: LocalCluster, client: Client) -> None:
+        for process in processes(cluster)[:number]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    return strike
+
+
+def add_one(cluster: LocalCluster, client: Client) -> None:
+    """One more worker."""
+    cluster.scale(len(cluster.workers) + 1)
+
+
+def same(one: GaussianMixture, other: GaussianMixture) -> bool:
+    """Whether two fits are the same to the last bit."""
+    names = ("weights_", "means_", "covariances_", "lower_bounds_", "n_iter_")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)

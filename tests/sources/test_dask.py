@@ -1,0 +1,135 @@
+"""Fits of dask collections: bitwise those in memory of the same partitions, whatever happens to the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixtura import GaussianMixture
+from mixtura.estimators import gaussian_mixture
+from mixtura.source import ArraySource, PartedSource
+from sources.cluster import (
+    N_PARTITIONS,
+    N_ROWS,
+    OPTIONS,
+    add_one,
+    cluster_of,
+    fitted,
+    kill,
+    processes,
+    rows_of,
+    same,
+)
+
+STEP = N_ROWS // N_PARTITIONS
+
+# what distributed and its dependencies leave open or call deprecated is theirs
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+
+def in_memory(rows: Any, monkeypatch: pytest.MonkeyPatch, weights: Any = None, **options: Any) -> GaussianMixture:
+    """The fit of the same partitions, with nothing of dask's in it."""
+    parts = []
+    for start in range(0, len(rows), STEP):
+        part = slice(start, start + STEP)
+        kept = np.ones(STEP, bool) if weights is None else weights[part] > 0
+        mass = None if weights is None else weights[part][kept]
+        parts.append(ArraySource(rows[part][kept], mass, bool(np.isnan(rows).any())))
+
+    @contextmanager
+    def opened(estimator: Any, X: Any, sample_weight: Any) -> Iterator[tuple[PartedSource, None]]:
+        estimator.n_features_in_ = X.shape[1]
+        yield PartedSource(parts), None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gaussian_mixture, "opened", opened)
+        return GaussianMixture(**options).fit(rows)
+
+
+@pytest.mark.parametrize("covariance_type", ["VVV", "VEI"])
+def test_fit_of_an_array(covariance_type: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On threads of this process, where no client is active; columns in several chunks, weights in others."""
+    rows, weights = rows_of(rng), rng.integers(0, 3, N_ROWS).astype(float)
+    options = {"n_components": 3, "covariance_type": covariance_type, "random_state": 0, "tol": 1e-3}
+    expected = in_memory(rows, monkeypatch, weights, **options)
+    lazy = da.from_array(rows, chunks=(STEP, 2))
+    found = GaussianMixture(**options).fit(lazy, sample_weight=da.from_array(weights, chunks=7000))
+    assert same(found, expected)
+    assert found.n_observations_ == weights.sum()
+    assert same(GaussianMixture(**options).fit(lazy, sample_weight=weights), expected)
+
+
+@pytest.mark.parametrize("options", [{"noise": True}, {"prior": "default", "means_init": np.eye(3)}], ids=str)
+def test_options_of_a_fit(options: dict[str, Any], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = rows_of(rng)
+    options = {"n_components": 3, "random_state": 0, "tol": 1e-3, **options}
+    expected = in_memory(rows, monkeypatch, **options)
+    assert same(GaussianMixture(**options).fit(da.from_array(rows, chunks=(STEP, 3))), expected)
+
+
+def test_predictions_are_lazy(rng: np.random.Generator) -> None:
+    rows, weights = rows_of(rng), rng.uniform(size=N_ROWS)
+    frame = pd.DataFrame(rows, columns=list("abc"))
+    lazy = dd.from_pandas(frame.assign(d=1.0), npartitions=5)
+    model = GaussianMixture(3, random_state=0, tol=1e-2).fit(lazy[["a", "b", "c"]])
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    for name in ("predict", "predict_proba", "score_samples"):
+        found, expected = getattr(model, name)(lazy), getattr(model, name)(frame)
+        assert isinstance(found, da.Array)
+        assert found.dtype == expected.dtype
+        assert np.array_equal(found.compute(), expected), name
+    for name in ("score", "bic"):
+        asked = getattr(model, name)
+        assert asked(lazy) == pytest.approx(asked(frame), rel=1e-12)
+        mass = dd.from_pandas(pd.Series(weights), npartitions=5)
+        assert asked(lazy, sample_weight=mass) == pytest.approx(asked(frame, sample_weight=weights), rel=1e-12)
+
+
+def test_what_is_wrong_with_a_collection(rng: np.random.Generator) -> None:
+    rows = rows_of(rng)
+    lazy = da.from_array(rows, chunks=(STEP, 3))
+    model = GaussianMixture(2, tol=0.1, random_state=0)
+    with pytest.raises(ValueError, match=r"column 'b' has type .*str"):
+        model.fit(dd.from_pandas(pd.DataFrame({"a": [1.0, 2], "b": ["x", "y"]}), npartitions=1))
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(24000,\)"):
+        model.fit(lazy, sample_weight=da.ones(5))
+    with pytest.raises(ValueError, match="sample_weight of row 3 of a partition is -1"):
+        model.fit(lazy, sample_weight=np.where(np.arange(N_ROWS) == 3, -1.0, 1.0))
+    rows[14_000, 1] = np.inf
+    with pytest.raises(ValueError, match="Input X contains infinity at row 14000, column 1"):
+        model.fit(da.from_array(rows, chunks=(STEP, 3)))
+    with pytest.raises(ValueError, match="init_params as an array or callable needs the rows in memory"):
+        GaussianMixture(2, init_params=np.zeros(N_ROWS, int)).fit(lazy)
+
+
+def test_missing_values_on_a_cluster(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = rows_of(rng)
+    rows[:: STEP // 7, 1] = np.nan  # a few in each partition
+    options = {"n_components": 3, "random_state": 0, "n_init": 1, "max_iter": 5, "tol": 1e-2}
+    expected = in_memory(rows, monkeypatch, **options)
+    assert same(GaussianMixture(**options).fit(da.from_array(rows, chunks=(STEP, 3))), expected)
+
+
+def test_workers_may_come_and_go(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One killed in mid-iteration, then two of three lost at once, then one added: nothing of it shows."""
+    rows = rows_of(rng)
+    expected = in_memory(rows, monkeypatch, **OPTIONS)
+    with cluster_of(3) as (cluster, client):
+        before = processes(cluster)
+        found = fitted(rows, cluster, client, {2: kill(1), 5: kill(2), 8: add_one})
+        survivors = set(before) & set(processes(cluster))
+    assert len(before) == 3
+    assert len(survivors) <= 1, "nobody was killed"
+    assert same(found, expected)
