@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench search online kills mclust missing classifier neon clean
+.PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -25,6 +25,9 @@ lint: $(VENV)/test.stamp ## ruff and mypy
 
 coverage: $(VENV)/test.stamp ## coverage of bootstrap intervals on 220 samples (minutes); writes tests/inference/coverage.json
 	$(BIN)/python tests/inference/coverage_of_intervals.py
+
+pictures: $(VENV)/demo.stamp ## every kind of picture, from real data, in out/pictures
+	$(BIN)/python examples/pictures.py
 
 bench: $(VENV)/test.stamp ## time and compare; --readme puts the table into README.md
 	$(BIN)/python benchmarks/run.py

@@ -31,6 +31,7 @@ LINE_POINTS = 2001
 
 #: The grid goes this many deviations of each component beyond its mean, and to the outermost rows.
 REACH = 3.2
+MARGIN = 0.06
 
 
 @dataclass(eq=False)
@@ -188,7 +189,8 @@ class DensityDisplay:
         low, high = (self._shown.means - spread).min(axis=0), (self._shown.means + spread).max(axis=0)
         if points.size:
             low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
-        x, y = (np.linspace(low[j], high[j], size) for j in range(2))
+        margin = MARGIN * (high - low)
+        x, y = (np.linspace(low[j] - margin[j], high[j] + margin[j], size) for j in range(2))
         mesh = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
         return x, y, density(self._shown, mesh).reshape(size, size)
 

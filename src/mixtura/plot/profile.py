@@ -20,6 +20,9 @@ __all__ = ["ProfileDisplay", "profiles"]
 #: More features than this are left out, the least telling first.
 MOST_FEATURES = 20
 
+#: On given axes the legend stands this many inches below them.
+LEGEND_BELOW = 0.5
+
 #: The components of a feature share this part of its row.
 BAND = 0.72
 
@@ -120,7 +123,9 @@ class ProfileDisplay:
         if own_figure:
             self.figure_.legend(frameon=False, fontsize="small", loc="outside upper center", ncols=min(n_components, 3))
         else:
-            self.ax_.legend(framealpha=0.8, edgecolor="none", fontsize="small")
+            height = self.ax_.get_window_extent().height / self.figure_.dpi
+            place = {"loc": "upper center", "bbox_to_anchor": (0.5, -LEGEND_BELOW / max(height, LEGEND_BELOW))}
+            self.ax_.legend(frameon=False, fontsize="x-small", ncols=min(n_components, 3), **place)
         note(self.ax_, [f"{left_out} less telling features not drawn" if left_out else ""])
         return self
 

@@ -154,6 +154,9 @@ class UncertaintyDisplay:
             for k in range(self.mixture.n_components):
                 handles.append(self.ax_.scatter([], [], s=30, color=color_of(k), marker=marker_of(k), linewidths=0))
                 texts.append(f"component {k}")
+            if self.responsibilities.shape[1] > self.mixture.n_components:
+                handles.append(self.ax_.scatter([], [], s=30, color=NOISE_COLOR, marker="P", linewidths=0))
+                texts.append("noise")
         for value in SHOWN_SIZES:
             edge = INK if value >= DOUBTFUL else "none"
             handles.append(self.ax_.scatter([], [], s=sizes_of(value), color="0.8", edgecolors=edge, linewidths=0.8))
