@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon clean
+.PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon docs clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -44,6 +44,9 @@ kills: $(VENV)/test.stamp ## SIGKILL at 50 moments of checkpointed fits, resumed
 mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours; writes docs/mclust_comparison.md
 	$(BIN)/python benchmarks/mclust.py
 
+docs: $(VENV)/docs.stamp ## the documentation, with its gallery, in docs/_build/html; warnings are errors
+	cd docs && MPLBACKEND=agg ../$(BIN)/python -m sphinx -W --keep-going -b html . _build/html
+
 neon: $(VENV)/test.stamp ## the laws of the kernel on ARM, emulated (Debian, root, minutes)
 	tests/emulated/neon.sh
 
@@ -54,7 +57,7 @@ missing: $(VENV)/test.stamp ## an iteration on rows with missing values against 
 	$(BIN)/python benchmarks/missing.py
 
 clean: ## remove what the commands above made
-	rm -rf out build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf out build dist docs/_build docs/auto_gallery docs/generated $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests examples docs -name __pycache__ -type d -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -70,3 +73,7 @@ $(VENV)/test.stamp: $(BUILD_INPUTS) | $(VENV)/bin/python
 	@echo "installing $(CURDIR) into $(VENV), which compiles the native kernel: a minute or two"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/docs.stamp: $(BUILD_INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev,docs]'
+	@touch $@ $(VENV)/test.stamp $(VENV)/demo.stamp

@@ -34,12 +34,12 @@ html_title = "mixtura"
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": True, "secondary_sidebar_items": ["page-toc"]}
 html_sidebars = {"index": []}
 html_show_sourcelink = False
-mathjax_path = ""  # formulas are shown as they are written where no MathJax is at hand
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"plot_",
+    "ignore_pattern": r"make_",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,
@@ -47,5 +47,5 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "matplotlib_animations": False,
 }
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", "ref.ref"]  # inherited docstrings link into scikit-learn's own pages
 warnings.filterwarnings("ignore", message=".*non-interactive.*")

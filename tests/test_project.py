@@ -198,4 +198,4 @@ def test_the_runtime_needs_three_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[<>=\[ ]", dependency)[0] for dependency in project["dependencies"]}
     assert names == {"numpy", "scipy", "scikit-learn"}
-    assert set(project["optional-dependencies"]) == {"plot", "cli", "io", "dask", "all", "dev"}
+    assert set(project["optional-dependencies"]) == {"plot", "cli", "io", "dask", "all", "dev", "docs"}
