@@ -3,7 +3,9 @@ PYTHON ?= python3
 SEED ?= 20261
 VENV := .venv
 BIN := $(VENV)/bin
-BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*)
+# An editable install knows the modules that were there when it was made.
+MODULES := $(VENV)/modules.$(shell find src/mixtura -name '*.py' | sort | cksum | cut -d' ' -f1)
+BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*) $(MODULES)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon docs clean
@@ -63,7 +65,11 @@ clean: ## remove what the commands above made
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Editable, so that only a change of the build or of the C++ needs a new install.
+$(MODULES): | $(VENV)/bin/python
+	@rm -f $(VENV)/modules.*
+	@touch $@
+
+# Editable, so that only a new module or a change of the build or of the C++ needs a new install.
 $(VENV)/demo.stamp: $(BUILD_INPUTS) | $(VENV)/bin/python
 	@echo "installing $(CURDIR) into $(VENV), which compiles the native kernel: a minute or two"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plot,cli]'
