@@ -1,4 +1,4 @@
-"""PlotMixin: the method that draws, for all estimators."""
+"""PlotMixin: the method that draws, for the estimators that have components to show."""
 
 from __future__ import annotations
 
