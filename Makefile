@@ -8,7 +8,7 @@ MODULES := $(VENV)/modules.$(shell find src/mixtura -name '*.py' | sort | cksum 
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*) $(MODULES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon docs clean
+.PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon docs clean imputation
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -39,6 +39,9 @@ search: $(VENV)/test.stamp ## the search against the best optima known, ten seed
 
 online: $(VENV)/test.stamp ## one pass of partial_fit against the batch optimum: some minutes; writes benchmarks/online.json
 	$(BIN)/python benchmarks/online.py
+
+imputation: $(VENV)/test.stamp ## missing values filled in, beside scikit-learn's imputers: minutes; writes benchmarks/imputation.json
+	$(BIN)/python benchmarks/imputation.py
 
 kills: $(VENV)/test.stamp ## SIGKILL at 50 moments of checkpointed fits, resumed and compared; writes benchmarks/kills.json
 	$(BIN)/python benchmarks/kills.py --store

@@ -166,7 +166,7 @@ def _restore_imputer(document: Mapping[str, Any]) -> Any:
     inner = model._template(mixture.n_components)
     model.estimator_ = _fitted_mixture(inner, mixture, {**document, **NO_NAMES})
     tried = mapping(document["tried"], "tried", ("n_components", "bic"))
-    numbers = [integer(one, "tried.n_components") for one in listing(tried["n_components"], "tried.n_components")]
+    numbers = [integer(one, "tried.n_components") for one in listing(tried["n_components"], "tried.n_components", 0)]
     values = array(tried["bic"], (len(numbers),), "tried.bic")
     model.bic_ = dict(zip(numbers, values.tolist(), strict=True))
     return _set_names(model, names_in(document, observed.size))

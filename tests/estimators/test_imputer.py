@@ -116,14 +116,14 @@ def test_real_data_are_filled_better_than_by_means_of_columns(load):
 def test_the_number_of_components_is_that_of_the_lowest_bic():
     rows = holes(datasets.load_old_faithful().data, 0.1)
     rows = rows[~np.isnan(rows).all(axis=1)]
-    imputer = GaussianMixtureImputer(random_state=0).fit(rows)
+    imputer = GaussianMixtureImputer("auto", random_state=0).fit(rows)
     tried = list(imputer.bic_)
     assert tried == list(range(1, len(tried) + 1)) and imputer.mixture_.n_components == len(tried) - 1 > 1
     assert imputer.bic_[len(tried) - 1] == min(imputer.bic_.values())
     assert imputer.bic_[1] == pytest.approx(imputer.set_params(n_components=1).fit(rows).estimator_.bic(rows))
     several = GaussianMixtureImputer([1, 3, 2], random_state=0).fit(rows)
     assert list(several.bic_) == [1, 2, 3]
-    few = GaussianMixtureImputer(random_state=0).fit([[0.0], [1.0], [np.nan]])  # two components would collapse
+    few = GaussianMixtureImputer("auto", random_state=0).fit([[0.0], [1.0], [np.nan]])  # two components would collapse
     assert list(few.bic_) == [1]
 
 
@@ -174,6 +174,17 @@ def test_frames_in_and_frames_out(kind):
     np.testing.assert_array_equal(filled.to_numpy()[:, 4:], np.isnan(HOLED))
     with pytest.raises(ValueError, match="strategy 'multiple' returns an array"):
         imputer.set_params(strategy="multiple").transform(frame)
+
+
+def test_a_mixture_fitted_before_fills_too(tmp_path):
+    model = mixtura.GaussianMixture(3, covariance_type="VEV", random_state=0).fit(HOLED)
+    imputer = GaussianMixtureImputer.of_fitted(model)
+    own = GaussianMixtureImputer(3, covariance_type="VEV", random_state=0).fit(HOLED)
+    np.testing.assert_array_equal(imputer.transform(HOLED), own.transform(HOLED))
+    mixtura.save(imputer, tmp_path / "model.json")
+    np.testing.assert_array_equal(mixtura.load(tmp_path / "model.json").transform(HOLED), own.transform(HOLED))
+    with pytest.raises(ValueError, match="noise"):
+        GaussianMixtureImputer.of_fitted(mixtura.GaussianMixture(noise=np.arange(150) < 9).fit(IRIS))
 
 
 def test_in_pipelines_and_column_transformers():
@@ -230,7 +241,9 @@ def test_wrong_rows_are_named():
 
 
 @pytest.mark.filterwarnings("ignore:feature .* has no observed value")
-@pytest.mark.parametrize("options", [{}, {"n_components": 2, "strategy": "multiple", "add_indicator": True}])
+@pytest.mark.parametrize(
+    "options", [{"n_components": "auto"}, {"n_components": 2, "strategy": "multiple", "add_indicator": True}]
+)
 def test_a_saved_imputer_comes_back_bit_for_bit(options, tmp_path):
     frame = pd.DataFrame(HOLED, columns=NAMES).assign(empty=np.nan)
     before = GaussianMixtureImputer(random_state=0, **options).fit(frame)

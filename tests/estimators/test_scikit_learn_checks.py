@@ -33,6 +33,7 @@ VARIANTS = [
     GaussianMixtureOutlierDetector(2, contamination=0.1),
     GaussianMixtureOutlierDetector(1, covariance_type="diag", false_alarm_rate=0.2),
     GaussianMixtureImputer(),
+    GaussianMixtureImputer("auto"),
     GaussianMixtureImputer(2, strategy="draw", covariance_type="full", add_indicator=True),
     GaussianMixtureRegressor(),
     GaussianMixtureRegressor(2),

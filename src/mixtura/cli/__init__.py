@@ -1,4 +1,4 @@
-"""The command line: ``mixtura fit``, ``predict``, ``score``, ``sample`` and ``info``.
+"""The command line: ``mixtura fit``, ``select``, ``predict``, ``score``, ``impute``, ``sample`` and others.
 
 Data go to standard output, progress and messages to standard error. Exit codes:
 0 done, 1 failed, 2 usage, 3 did not converge (results are written), 130

@@ -10,6 +10,7 @@ import typer
 
 from mixtura import GaussianMixture, Mixture
 from mixtura.cli.console import DONE, NOT_CONVERGED, guarded, print_json
+from mixtura.cli.imputing import impute
 from mixtura.cli.models import as_estimator, facts_of, feature_names, loaded, model_and_rows
 from mixtura.cli.options import (
     Checkpoint,
@@ -291,4 +292,5 @@ def info(model_file: ModelFile, as_json: Json = False) -> None:
         print(model.summary())
 
 
+application.command()(impute)
 application.command("report")(report_command)

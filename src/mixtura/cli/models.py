@@ -12,7 +12,7 @@ from mixtura.cli.options import names_of
 from mixtura.persistence import load
 from mixtura.table import Table, read_table
 
-__all__ = ["as_estimator", "facts_of", "feature_names", "loaded", "model_and_rows"]
+__all__ = ["as_estimator", "check_features", "facts_of", "feature_names", "loaded", "model_and_rows"]
 
 
 def loaded(model_file: str, also: tuple[type, ...] = ()) -> Any:
@@ -57,7 +57,13 @@ def model_and_rows(
     names = feature_names(model)
     estimator = as_estimator(model).set_params(n_threads=threads)
     table = read_table(data, names_of(columns), weights, names, names_of(missing) or ())
-    expected, found = estimator.mixture_.n_features, table.frame.shape[1]
+    check_features(data, model_file, table, names, estimator.mixture_.n_features)
+    return estimator, table
+
+
+def check_features(data: str, model_file: str, table: Table, names: list[str] | None, expected: int) -> None:
+    """Raise where rows have another number of features than a model, and say where theirs have other names."""
+    found = table.frame.shape[1]
     if found != expected:
         raise ValueError(
             f"{data}: has {found} feature columns, but the model {model_file} has {expected}"
@@ -65,7 +71,6 @@ def model_and_rows(
         )
     if names is not None and table.names is not None and list(table.names) != names:
         message(f"warning: columns {','.join(table.names)} are taken for the model's features {','.join(names)}")
-    return estimator, table
 
 
 def facts_of(model: Any) -> dict[str, Any]:

@@ -43,8 +43,9 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
 
     Parameters
     ----------
-    n_components : "auto", int or iterable of int, default="auto"
-        Of several, the one of lowest BIC; "auto" goes up from 1 until BIC rises, at most to 9.
+    n_components : int, "auto" or iterable of int, default=1
+        One is linear regression of what is missing on what was observed; more follow groups of rows and curves. Of
+        several, the one of lowest BIC; "auto" goes up from 1 until BIC rises, at most to 9.
     strategy : {"mean", "draw", "multiple"}, default="mean"
         "mean": the conditional mean, which has the least expected squared error (and too little spread). "draw": a
         draw from the conditional distribution, so that the filled rows are distributed as complete ones. "multiple":
@@ -96,7 +97,7 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
 
     def __init__(
         self,
-        n_components: Any = "auto",
+        n_components: Any = 1,
         *,
         strategy: str = "mean",
         n_imputations: int = 5,
@@ -132,6 +133,35 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
         self.algorithm = algorithm
         self.engine = engine
         self.n_threads = n_threads
+
+    @classmethod
+    def of_fitted(cls, estimator: GaussianMixture) -> Self:
+        """An imputer by a mixture that is fitted already.
+
+        Parameters
+        ----------
+        estimator : GaussianMixture
+            Fitted, and without noise.
+
+        Examples
+        --------
+        >>> from mixtura import GaussianMixture, GaussianMixtureImputer, datasets
+        >>> model = GaussianMixture(2, random_state=0).fit(datasets.load_old_faithful().data)
+        >>> GaussianMixtureImputer.of_fitted(model).transform([[2.0, float("nan")]]).round(1).tolist()
+        [[2.0, 54.2]]
+        """
+        check_is_fitted(estimator)
+        mixture = estimator.mixture_
+        if mixture.background is not None:
+            raise ValueError("a mixture with noise cannot fill in what is missing")
+        known = cls().get_params()
+        shared = {name: value for name, value in estimator.get_params(deep=False).items() if name in known}
+        imputer = cls(**shared)
+        imputer._set_columns(np.ones(mixture.n_features, dtype=bool), np.arange(0))
+        imputer.estimator_, imputer.bic_ = estimator, {}
+        if hasattr(estimator, "feature_names_in_"):
+            imputer.feature_names_in_ = estimator.feature_names_in_
+        return imputer
 
     def __sklearn_tags__(self) -> Any:
         """scikit-learn's tags."""

@@ -7,22 +7,31 @@ is guessed, dropped or filled in.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mixtura.atomic import replacing
-from mixtura.table.binary import read_npy, read_parquet, write_npy, write_parquet
-from mixtura.table.columns import Request, Table, TableError
+from mixtura.table.binary import (
+    read_npy,
+    read_parquet,
+    read_whole_npy,
+    read_whole_parquet,
+    write_npy,
+    write_parquet,
+)
+from mixtura.table.columns import Columns, Request, Table, TableError
 from mixtura.table.reader import RowReader, bytes_of, is_place, open_rows
-from mixtura.table.text import DELIMITERS, read_text, write_text
+from mixtura.table.text import DELIMITERS, read_text, read_whole_text, write_text
+from mixtura.table.whole import WholeTable
 
-__all__ = ["WRITABLE", "RowReader", "Table", "TableError", "bytes_of", "is_place", "open_rows",
-           "read_table", "write_table"]  # fmt: skip
+__all__ = ["WRITABLE", "RowReader", "Table", "TableError", "WholeTable", "bytes_of", "is_place", "open_rows",
+           "read_table", "read_whole", "write_table"]  # fmt: skip
 
 WRITABLE = (".csv", ".tsv", ".txt", ".parquet", ".npy")
 
@@ -72,18 +81,45 @@ def read_table(
     >>> read_table(path, missing=["NA"]).frame.tolist()
     [[1.0, nan], [nan, 4.0]]
     """
+    request = Request(columns, weights, expected, tuple(missing))
+    with _naming(path):
+        table = _reader(path)(path, request)
+        _check_weights(table)
+    return table
+
+
+def read_whole(
+    path: str | os.PathLike[str],
+    columns: Sequence[str] | None = None,
+    weights: str | None = None,
+    expected: Sequence[str] | None = None,
+    missing: Sequence[str] = (),
+) -> WholeTable:
+    """The same with all other columns of the file, as they stand; parameters and errors are those of `read_table`."""
+    readers: dict[Reader, WholeReader] = {
+        read_text: read_whole_text, read_parquet: read_whole_parquet, read_npy: read_whole_npy,
+    }  # fmt: skip
+    request = Request(columns, weights, expected, tuple(missing))
+    with _naming(path):
+        whole = WholeTable(*readers[_reader(path)](path, request))
+        _check_weights(whole.table)
+    return whole
+
+
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors say which file they are about."""
     shown = "standard input" if os.fspath(path) == "-" else os.fspath(path)
     try:
-        table = _reader(path)(path, Request(columns, weights, expected, tuple(missing)))
-        _check_weights(table)
+        yield
     except TableError as error:
         raise TableError(f"{shown}: {error}") from None
     except OSError as error:
         raise TableError(f"{shown}: cannot be read: {error.strerror or error}") from error
-    return table
 
 
 Reader = Callable[[str | os.PathLike[str], Request], Table]
+WholeReader = Callable[[str | os.PathLike[str], Request], tuple[Table, Columns, list[NDArray[Any]]]]
 
 
 def _reader(path: str | os.PathLike[str]) -> Reader:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.shape import Array
 from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
 
 __all__ = ["ALWAYS_MISSING", "DELIMITERS", "PERHAPS_MISSING", "Cells", "converted", "ends_in_a_quotation", "read_text",
-           "write_text"]
+           "read_whole_text", "write_text"]  # fmt: skip
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;", "": ",;\t"}  # the first that the first line has
 ALWAYS_MISSING = frozenset({"", "nan", "NaN", "NAN"})
@@ -31,6 +32,21 @@ ARROW_BYTES = 4 * 2**20  # below this, importing pyarrow takes longer than doing
 
 def read_text(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a text file, or of standard input."""
+    return _numbers(*_opened(path, request))
+
+
+def read_whole_text(path: str | os.PathLike[str], request: Request) -> tuple[Table, Columns, list[NDArray[Any]]]:
+    """The same, with the text of every cell, column by column."""
+    document, selection = _opened(path, request)
+    table = _numbers(document, selection)
+    cells = [row for _, row in document.rows()][selection.names is not None :]
+    whole = np.empty((len(cells), selection.count), dtype=object)
+    whole[:] = cells
+    return table, selection, list(whole.T)
+
+
+def _opened(path: str | os.PathLike[str], request: Request) -> tuple[_Text, Columns]:
+    """A text, and which of its columns the user means."""
     content = sys.stdin.buffer.read() if os.fspath(path) == "-" else Path(path).read_bytes()
     content = content.removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
@@ -44,7 +60,11 @@ def read_text(path: str | os.PathLike[str], request: Request) -> Table:
     selection = select_columns(len(first), [cell.strip() for cell in first] if header else None, request)
     if header and document.has_one_row():
         raise TableError("has a header but no rows of data")
-    values = _by_arrow(document, selection) if len(content) > ARROW_BYTES else None
+    return document, selection
+
+
+def _numbers(document: _Text, selection: Columns) -> Table:
+    values = _by_arrow(document, selection) if len(document.content) > ARROW_BYTES else None
     return selection.split(_by_rows(document, selection) if values is None else values)
 
 
