@@ -31,6 +31,9 @@ __all__ = ["PartialFitMixin"]
 #: compares optima on. A stepwise run stays at the optimum that it starts from: on few rows a parameter a poor one.
 GROWTH = 1.5
 
+#: With fewer rows than this times D + 1 a component, most components are degenerate, and one start is as good as many.
+FEW = 2
+
 #: Bytes of rows that are held at most.
 HELD_BYTES = 2**26
 
@@ -87,6 +90,7 @@ class PartialFitMixin(FittedMixture):
     fixed: Any
     checkpoint: Any
     trace: Any
+    n_init: Any
     forget: float
     search_: SearchReport | None
     trace_: Any
@@ -231,6 +235,8 @@ class PartialFitMixin(FittedMixture):
         source = ArraySource(rows, weights, has_missing(rows))
         searcher = copy.copy(self)
         searcher.checkpoint, searcher.trace = None, False
+        if self.n_init == "auto" and rows.shape[0] < FEW * self.n_components * (rows.shape[1] + 1):
+            searcher.n_init = 1
         fit = fit_mixture(searcher, source, None, learning.mixture) if learning.stream is not None else None
         if fit is None or (self.n_init == "auto" and isinstance(self.init_params, str) and self.means_init is None):
             fit = self._better(fit, fit_mixture(searcher, source, None, None))
