@@ -16,12 +16,14 @@ from mixtura.cli.options import (
     Checkpoint,
     Columns,
     Components,
+    DaskAddress,
     Data,
     EqualWeights,
     Floor,
     Json,
     Labels,
     MaxIterations,
+    MemoryLimit,
     MissingValues,
     ModelFile,
     ModelOutput,
@@ -47,7 +49,9 @@ from mixtura.cli.options import (
 )  # fmt: skip
 from mixtura.cli.reporting import report_command, write_page
 from mixtura.cli.selecting import cells_of, choose, draw, numbers_text, ranking_text, with_names
+from mixtura.cli.streaming import fit_streamed, is_streamed, label_rows, model_and_reader, reader_for
 from mixtura.estimators.gaussian_mixture_ic import CRITERIA
+from mixtura.estimators.mapping import total_log_density
 from mixtura.initialization import INITIALIZERS
 from mixtura.persistence import save
 from mixtura.summary import summary_text
@@ -101,6 +105,8 @@ def fit(
     max_iter: MaxIterations = 1000,
     reg_covar: Floor = 1e-6,
     threads: Threads = None,
+    memory_limit: MemoryLimit = None,
+    dask: DaskAddress = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     output: ModelOutput = None,
@@ -117,9 +123,19 @@ def fit(
         "reg_covar": reg_covar, "n_threads": threads, "prior": None if prior == "none" else prior, "noise": noise,
         **checkpoint_option(checkpoint, resume, numbers),
     }  # fmt: skip
-    table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
-    model, choice = _fit_all(table, numbers, options)
-    _write_results(table, model, choice, {"output": output, "labels": labels, "plot": plot, "report": report})
+    files = {"output": output, "labels": labels, "plot": plot, "report": report}
+    choice = None
+    if is_streamed(data, memory_limit, dask):
+        reader = reader_for(data, columns, weights, missing_values, memory_limit)
+        model = fit_streamed(reader, data, numbers, options, files, dask)
+        if output is not None:
+            save(model, output)
+        if labels is not None:
+            label_rows(model, reader, labels, False)
+    else:
+        table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
+        model, choice = _fit_all(table, numbers, options)
+        _write_results(table, model, choice, files)
     if as_json:
         print_json({**facts_of(model), **({} if choice is None else {"selection": cells_of(choice)})})
     else:
@@ -212,10 +228,15 @@ def predict(
     columns: Columns = None,
     missing_values: MissingValues = None,
     threads: Threads = None,
+    memory_limit: MemoryLimit = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """The most probable component of each row of DATA."""
+    if is_streamed(data, memory_limit) and not as_json:
+        reader = reader_for(data, columns, None, missing_values, memory_limit)
+        label_rows(*model_and_reader(model_file, reader, threads), _place(output), probability)
+        return
     model, table = model_and_rows(model_file, data, columns, None, missing_values, threads)
     labels = model.predict(table.frame)
     chances = model.predict_proba(table.frame) if probability else np.empty((len(labels), 0))
@@ -236,13 +257,18 @@ def score(
     weights: Weights = None,
     missing_values: MissingValues = None,
     threads: Threads = None,
+    memory_limit: MemoryLimit = None,
     as_json: Json = False,
 ) -> None:
     """Log likelihood, AIC and BIC of DATA under a model."""
-    model, table = model_and_rows(model_file, data, columns, weights, missing_values, threads)
-    density = model.score_samples(table.frame)
-    share = np.ones(len(density)) if table.weights is None else table.weights
-    total, count, parameters = float(share @ density), float(share.sum()), model.mixture_.n_parameters
+    if is_streamed(data, memory_limit):
+        reader = reader_for(data, columns, weights, missing_values, memory_limit)
+        model, reader = model_and_reader(model_file, reader, threads)
+        total, count = total_log_density(model, reader, None)
+    else:
+        model, table = model_and_rows(model_file, data, columns, weights, missing_values, threads)
+        total, count = total_log_density(model, table.frame, table.weights)
+    parameters = model.mixture_.n_parameters
     facts = {
         "n_observations": count,
         "n_parameters": parameters,

@@ -13,7 +13,7 @@ from mixtura.covariance import ALIASES, MODELS
 from mixtura.estimators.gaussian_mixture_ic import CRITERIA
 from mixtura.estimators.parameters import PRIORS
 from mixtura.initialization import INITIALIZERS
-from mixtura.table import WRITABLE
+from mixtura.table import WRITABLE, bytes_of
 
 MAX_COMPONENTS = 100_000
 
@@ -108,6 +108,16 @@ def checkpoint_option(path: str | None, resume: bool, numbers: list[int]) -> dic
     return {"checkpoint": path}
 
 
+def memory_limit(text: str | None) -> str | None:
+    """A number of bytes."""
+    if text is not None:
+        try:
+            bytes_of(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return text
+
+
 def names_of(text: str | None) -> list[str] | None:
     """Names with commas between."""
     return None if text is None else [name.strip() for name in text.split(",")]
@@ -120,12 +130,30 @@ def print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or .npy file; - for standard input.")]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="CSV, TSV, Parquet or .npy file, or a folder or pattern of them; - for standard input."
+    ),
+]
 ModelFile = Annotated[str, typer.Argument(metavar="MODEL", help="Model file that `mixtura fit -o` wrote.")]
 Columns = Annotated[
     str | None, typer.Option("--columns", help="Features: names, or positions from 0 without a header; commas between.")
 ]
 Weights = Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Column of the rows' weights.")]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="BYTES",
+        callback=memory_limit,
+        help="Read DATA a piece at a time within so much memory: 500M, 2GB. Several or large files always are (1GB).",
+    ),
+]
+DaskAddress = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Fit on the Dask cluster at tcp://...; local: one of threads here."),
+]
 MissingValues = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,7 @@ because scattered data cannot be made again (distributed's documentation,
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,16 @@ from mixtura.source.parted import joined, places_in
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["DaskEngine", "DaskSource", "active_client", "names_of", "on_cluster", "row_blocks", "weighted_sums"]
+__all__ = [
+    "DaskEngine",
+    "DaskSource",
+    "active_client",
+    "connected",
+    "names_of",
+    "on_cluster",
+    "row_blocks",
+    "weighted_sums",
+]
 
 #: A task that was on a worker when it died is tried so many times more.
 RETRIES = 10
@@ -266,6 +276,37 @@ def on_cluster(X: Any, sample_weight: Any, threads: int | None) -> Iterator[Dask
         if source.n_rows == 0:
             raise ValueError("there are no rows of data of positive weight")
         yield source
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Callable[..., tuple[Any, None, Any]]]:
+    """A client of the cluster at an address, or of one of threads here ("local").
+
+    What it gives is a function of files, features and weights, which returns what `fit` takes.
+    """
+    if address == "local":
+        with active_client():
+            yield _collection
+        return
+    with Client(address):
+        yield _collection
+
+
+def _collection(path: str, names: Sequence[str] | None, weights: str | None) -> tuple[Any, None, Any]:
+    """A lazy data frame of Parquet or CSV files, and its weights."""
+    import dask.dataframe as frames
+
+    if names is None:
+        raise ValueError(f"{path}: --dask needs files with a header: Parquet or CSV")
+    wanted = [*names, *([] if weights is None else [weights])]
+    if os.path.isdir(path):
+        path = os.path.join(path, "*.parquet")
+    text = path.removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".txt"))
+    if text:
+        table = frames.read_csv(path, usecols=wanted, dtype=dict.fromkeys(wanted, float))
+    else:
+        table = frames.read_parquet(path, columns=wanted)
+    return table[list(names)], None, None if weights is None else table[weights]
 
 
 def names_of(X: Any) -> list[str] | None:

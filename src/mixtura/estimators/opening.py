@@ -33,7 +33,7 @@ def reader_of(estimator: Any, X: Any, *, fitted: bool) -> RowReader | None:
     if reader is None or not fitted:
         return reader
     names = getattr(estimator, "feature_names_in_", None)
-    reader = reader.expecting(None if names is None else [str(name) for name in names])
+    reader = reader if names is None else reader.expecting([str(name) for name in names])
     if reader.n_features != estimator.n_features_in_:
         raise ValueError(
             f"X has {reader.n_features} features, but {type(estimator).__name__} is expecting "

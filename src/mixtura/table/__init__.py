@@ -29,9 +29,22 @@ from mixtura.table.columns import Columns, Request, Table, TableError
 from mixtura.table.reader import RowReader, bytes_of, is_place, open_rows
 from mixtura.table.text import DELIMITERS, read_text, read_whole_text, write_text
 from mixtura.table.whole import WholeTable
+from mixtura.table.writing import table_writer
 
-__all__ = ["WRITABLE", "RowReader", "Table", "TableError", "WholeTable", "bytes_of", "is_place", "open_rows",
-           "read_table", "read_whole", "write_table"]  # fmt: skip
+__all__ = [
+    "WRITABLE",
+    "RowReader",
+    "Table",
+    "TableError",
+    "WholeTable",
+    "bytes_of",
+    "is_place",
+    "open_rows",
+    "read_table",
+    "read_whole",
+    "table_writer",
+    "write_table",
+]
 
 WRITABLE = (".csv", ".tsv", ".txt", ".parquet", ".npy")
 

@@ -172,9 +172,9 @@ class RowReader:
         return len(self._files[0].columns.features)
 
     @property
-    def weighted(self) -> bool:
-        """Whether there are weights."""
-        return self._files[0].columns.weights is not None
+    def weights_name(self) -> str | None:
+        """The column of the weights."""
+        return self._request.weights
 
     def __iter__(self) -> Iterator[tuple[NDArray[Any], Array | None]]:
         """Pieces: rows (n, D) and weights (n,) or None; the next is read while one is worked on."""

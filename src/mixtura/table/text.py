@@ -251,10 +251,11 @@ def _first_problem(rows: list[list[str]], lines: list[int], document: Cells, col
     return f"{label} is text (line {line}: {cell[:60]!r}); {advice}"
 
 
-def write_text(stream: IO[str], columns: dict[str, Any], delimiter: str) -> None:
-    """Columns as delimited text, with a header."""
+def write_text(stream: IO[str], columns: dict[str, Any], delimiter: str, header: bool = True) -> None:
+    """Columns as delimited text."""
     writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
+    if header:
+        writer.writerow(columns)
     n_rows = max((len(values) for values in columns.values()), default=0)
     for start in range(0, n_rows, CHUNK_ROWS):
         part: Iterable[list[Any]] = (values[start : start + CHUNK_ROWS].tolist() for values in columns.values())

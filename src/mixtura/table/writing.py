@@ -1,0 +1,94 @@
+"""Tables that are written a piece at a time, and are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mixtura.atomic import replacing
+from mixtura.table.columns import TableError
+from mixtura.table.text import write_text
+
+__all__ = ["table_writer"]
+
+#: The header of a .npy file, whose number of rows is known at the end.
+HEADER_BYTES = 128
+
+Write = Callable[[dict[str, Any]], None]
+
+
+@contextlib.contextmanager
+def table_writer(destination: str | os.PathLike[str] | IO[str]) -> Iterator[Write]:
+    """A function that takes the next rows, as named columns, each time it is called.
+
+    A file appears when the block ends well; otherwise, what was there stays.
+    """
+    if not isinstance(destination, str | os.PathLike):
+        yield _text(destination, ",")
+        return
+    ending = Path(destination).suffix.lower()
+    try:
+        if ending in (".csv", ".tsv", ".txt"):
+            with replacing(destination) as stream:
+                yield _text(stream, "," if ending == ".csv" else "\t")
+        elif ending in (".parquet", ".npy"):
+            with replacing(destination, "wb") as stream, (_parquet if ending == ".parquet" else _npy)(stream) as write:
+                yield write
+        else:
+            raise TableError(f"cannot write {ending!r}; use .csv, .tsv, .txt, .parquet or .npy")
+    except OSError as error:
+        raise TableError(f"{os.fspath(destination)}: {error.strerror or error}") from error
+
+
+def _text(stream: IO[str], delimiter: str) -> Write:
+    begun: list[bool] = []
+
+    def write(columns: dict[str, Any]) -> None:
+        write_text(stream, columns, delimiter, header=not begun)
+        begun.append(True)
+
+    return write
+
+
+@contextlib.contextmanager
+def _parquet(stream: IO[bytes]) -> Iterator[Write]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
+    with contextlib.ExitStack() as closing:
+        writers: list[Any] = []
+
+        def write(columns: dict[str, Any]) -> None:
+            table = pyarrow.table(columns)
+            if not writers:
+                writers.append(closing.enter_context(parquet.ParquetWriter(stream, table.schema)))
+            writers[0].write_table(table)
+
+        yield write
+
+
+@contextlib.contextmanager
+def _npy(stream: IO[bytes]) -> Iterator[Write]:
+    shape, kinds = [0, 0], []
+
+    def write(columns: dict[str, Any]) -> None:
+        values = np.column_stack(list(columns.values()))
+        shape[:] = shape[0] + values.shape[0], values.shape[1]
+        kinds.append(values.dtype)
+        stream.write(values.tobytes())
+
+    stream.write(bytes(HEADER_BYTES))
+    yield write
+    kind = kinds[0] if kinds else np.dtype(float)
+    text = repr({"descr": kind.str, "fortran_order": False, "shape": tuple(shape)}).encode()
+    magic = np.lib.format.magic(1, 0)
+    room = HEADER_BYTES - len(magic) - 2
+    stream.seek(0)
+    stream.write(magic + room.to_bytes(2, "little") + text.ljust(room - 1) + b"\n")

@@ -1,0 +1,111 @@
+"""The command line on rows that may be larger than memory: file to file, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from mixtura import GaussianMixture, load
+from mixtura.cli.commands import application
+from mixtura.cli.streaming import progress_line
+from mixtura.em import Trajectory
+from mixtura.mstep import MStep
+from mixtura.table import read_table
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(application, [str(one) for one in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Two Parquet files of two features, weights and a text column."""
+    rows = rng.normal(size=(4000, 2)) + 5.0 * rng.integers(0, 2, 4000)[:, None]
+    frame = pd.DataFrame(rows, columns=["a", "b"]).assign(w=rng.integers(1, 3, 4000), t="x")
+    (tmp_path / "data").mkdir()
+    frame[:1500].to_parquet(tmp_path / "data" / "0.parquet", row_group_size=700)
+    frame[1500:].to_parquet(tmp_path / "data" / "1.parquet")
+    return tmp_path / "data"
+
+
+def whole(folder: Path) -> pd.DataFrame:
+    return pd.concat([pd.read_parquet(path) for path in sorted(folder.iterdir())], ignore_index=True)
+
+
+def test_fit_predict_and_score_file_to_file(folder: Path, tmp_path: Path) -> None:
+    model_file, labels = tmp_path / "model.json", tmp_path / "labels.csv"
+    options = ["--columns", "a,b", "--weights", "w", "--memory-limit", "500M", "--seed", "0"]
+    done = run("fit", folder / "*.parquet", "-k", 2, *options, "-o", model_file, "--labels", labels)
+    assert done.exit_code == 0, done.output
+    frame = whole(folder)
+    expected = GaussianMixture(2, random_state=0).fit(frame[["a", "b"]], sample_weight=frame["w"])
+    model = load(model_file)
+    assert np.array_equal(model.means_, expected.means_)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    wanted = expected.predict(frame[["a", "b"]])
+    assert np.array_equal(read_table(labels).frame[:, 0], wanted)
+    for ending in ("parquet", "npy", "csv"):
+        place = tmp_path / f"again.{ending}"
+        assert run("predict", model_file, folder, "-o", place, "--proba").exit_code == 0
+        found = read_table(place).frame
+        assert np.array_equal(found[:, 0], wanted)
+        np.testing.assert_allclose(found[:, 1:], expected.predict_proba(frame[["a", "b"]]), rtol=1e-12)
+    done = run("score", model_file, folder, "--weights", "w", "--json")
+    facts = json.loads(done.stdout)
+    assert facts["mean_log_likelihood"] == pytest.approx(expected.lower_bound_, rel=1e-12)
+    assert facts["n_observations"] == frame["w"].sum()
+
+
+def test_fit_on_a_cluster_of_threads(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "model.json"
+    done = run("fit", folder, "-k", 2, "--columns", "a,b", "--dask", "local", "--seed", 0, "-o", place)
+    assert done.exit_code == 0, done.output
+    expected = GaussianMixture(2, random_state=0).fit(whole(folder)[["a", "b"]])
+    np.testing.assert_allclose(load(place).means_, expected.means_, rtol=1e-9)
+
+
+def test_what_fails_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> None:
+    model_file, place = tmp_path / "model.json", tmp_path / "labels.parquet"
+    assert run("fit", folder, "-k", 1, "--columns", "a,b", "-o", model_file).exit_code == 0
+    place.write_bytes(b"earlier")
+    last = folder / "1.parquet"
+    last.write_bytes(last.read_bytes().replace(b"PAR1", b"PAR0"))
+    done = run("predict", model_file, folder, "-o", place)
+    assert done.exit_code == 1
+    assert "1.parquet: is not a sound Parquet file" in done.stderr
+    assert place.read_bytes() == b"earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "labels.parquet", "model.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["-k", "1"], 1, "0.parquet: column 't' has type"),
+        (["-k", "1:3", "--columns", "a,b"], 1, "give one number with -k"),
+        (["-k", "1", "--columns", "a,b", "--report", "r.html"], 1, "--report needs the rows in memory"),
+        (["-k", "1", "--columns", "a,b", "--memory-limit", "much"], 2, "must be a number of bytes"),
+    ],
+)
+def test_what_cannot_be_done(options: list[str], code: int, message: str, folder: Path) -> None:
+    done = run("fit", folder, *options)
+    assert done.exit_code == code
+    assert message in done.stderr
+
+
+def test_the_line_of_progress(rng: np.random.Generator) -> None:
+    from mixtura.engine import create_engine
+    from mixtura.source import ArraySource
+    from mixtura.standardization import Standardization
+
+    rows = rng.normal(size=(500, 2))
+    start = GaussianMixture(2, random_state=0, tol=0.1).fit(rows).mixture_
+    one = Trajectory(start, MStep("VVV"))
+    one.absorb(create_engine("auto", ArraySource(rows), Standardization.identity(2)).reduce([one.forms])[0])
+    line = progress_line([one], 0.001)
+    assert line.startswith(f"iteration 0  log likelihood {one.log_likelihood:.6f} per row  left to gain not known yet")
+    assert line.endswith("0.50 million rows/s")
