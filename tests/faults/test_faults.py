@@ -31,6 +31,7 @@ from laws import test_missing_values as missing
 from laws import test_models_related as related
 from laws import test_moves as moving
 from laws import test_objective_never_falls as objective
+from laws import test_observed_likelihood as observed
 from laws import test_online as stepwise
 from laws import test_priors as priors
 from laws import test_reported_objective as reported
@@ -47,6 +48,7 @@ from faults import covariance_injections as wrong_model
 from faults import distribution_injections as misasked
 from faults import fixed_injections as misheld
 from faults import injections as fault
+from faults import missing_injections as misfilled
 from faults import online_injections as misled
 from faults.injections import Inject
 from mixtura.engine import native_available
@@ -91,6 +93,7 @@ ON_A_LINE = {"model": "V", "weight": 0.25}
 SIZES = {"sizes": (3, 3, 3)}
 EXPECTED = missing.test_expected_statistics_are_those_of_the_textbook
 BY_PATTERN = {"grouping": 1}
+INTEGRAL = observed.test_it_is_the_integral_over_the_missing_coordinate
 PLANE = {"n_features": 2}
 SQUARES = {"criterion": "EII"}
 SAMPLED = {"criterion": "EII", "max_leaves": 60}
@@ -190,6 +193,7 @@ FAULTS = [
     Fault("the dearest components merge", misasked.dearest_merge_of_components, CHEAPEST_PAIR),
     # missing values
     Fault("imputed values without their spread", fault.imputation_without_spread, EXPECTED, BY_PATTERN),
+    Fault("rare rows off by a constant", misfilled.rare_rows_off_by_a_constant, INTEGRAL),
     Fault("marginal densities off by a constant", fault.marginal_without_its_constant, EXPECTED, BY_PATTERN),
     # moves
     Fault("halves in one place", fault.halves_in_one_place, moving.test_halves_of_a_gaussian_have_its_half_moments),
