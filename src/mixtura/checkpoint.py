@@ -179,6 +179,8 @@ class CheckpointFile:
         """
         damage = []
         for path in (self.path, self.previous):
+            if os.path.exists(path) and not os.path.isfile(path):
+                raise CheckpointError(f"checkpoint {path} cannot be a folder or a device; name another file")
             try:
                 with open(path, "rb") as stream:
                     document = parse(stream.read())
@@ -197,9 +199,13 @@ class CheckpointFile:
                 warnings.warn(
                     f"a checkpoint is damaged ({damage[0]}); going on from {path}", CheckpointWarning, stacklevel=2
                 )
+                with contextlib.suppress(OSError):
+                    os.replace(path, self.path)  # the next write would put the damaged one in the place of this one
             return state
         if damage:
-            raise CheckpointError(f"no sound checkpoint: {'; '.join(damage)}; delete them to start afresh")
+            raise CheckpointError(
+                f"no sound checkpoint: {'; '.join(damage)}; delete them to start afresh, or name another file"
+            )
         return None
 
     def sweep(self) -> None:

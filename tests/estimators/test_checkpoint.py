@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -149,6 +150,26 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(rows, tmp_path, monkey
         one.write_bytes(one.read_bytes().replace(b'"bytes":"', b'"bytes":"AAAA', 1))
     with pytest.raises(CheckpointError, match=r"no sound checkpoint.*checksum"):
         model(path).fit(rows)
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_sound_one(rows, tmp_path, monkeypatch):
+    path, previous = tmp_path / "c.json", tmp_path / "c.json.previous"
+    expected = model().fit(rows)
+    stopped(monkeypatch, 20, lambda: model(path).fit(rows))
+    path.write_bytes(b"{")
+    with pytest.warns(CheckpointWarning, match="damaged"):
+        stopped(monkeypatch, 0, lambda: model(path).fit(rows))
+    for one in (path, previous):
+        assert json.loads(one.read_bytes())["schema"] == "mixtura-checkpoint"
+    path.write_bytes(b"")
+    with pytest.warns(CheckpointWarning, match="damaged"):
+        assert_same(model(path).fit(rows), expected)
+
+
+def test_a_folder_or_a_device_is_no_checkpoint(rows, tmp_path):
+    for place in (tmp_path, os.devnull):
+        with pytest.raises(CheckpointError, match="cannot be a folder or a device; name another"):
+            model(place).fit(rows)
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(rows, tmp_path, monkeypatch):
