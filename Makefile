@@ -8,7 +8,7 @@ MODULES := $(VENV)/modules.$(shell find src/mixtura -name '*.py' | sort | cksum 
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*) $(MODULES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage pictures bench search online kills mclust missing classifier neon docs clean imputation
+.PHONY: help demo test lint coverage pictures bench search online kills scale mclust missing classifier neon docs clean imputation
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -43,8 +43,9 @@ online: $(VENV)/test.stamp ## one pass of partial_fit against the batch optimum:
 imputation: $(VENV)/test.stamp ## missing values filled in, beside scikit-learn's imputers: minutes; writes benchmarks/imputation.json
 	$(BIN)/python benchmarks/imputation.py
 
-kills: $(VENV)/test.stamp ## SIGKILL at 50 moments of checkpointed fits, resumed and compared; writes benchmarks/kills.json
+kills: $(VENV)/test.stamp ## SIGKILL at 50 moments of checkpointed fits, resumed and compared, and of Dask workers at 20
 	$(BIN)/python benchmarks/kills.py --store
+	$(BIN)/python tests/sources/kill_matrix.py
 
 mclust: $(VENV)/test.stamp ## every cell of mclust's reference sets beside ours; writes docs/mclust_comparison.md
 	$(BIN)/python benchmarks/mclust.py
@@ -60,6 +61,9 @@ classifier: $(VENV)/test.stamp ## held-out errors beside discriminant analysis; 
 
 missing: $(VENV)/test.stamp ## an iteration on rows with missing values against one on complete rows; writes benchmarks/missing.json
 	$(BIN)/python benchmarks/missing.py
+
+scale: $(VENV)/test.stamp ## files larger than memory, and Dask, on an idle machine; writes docs/scale.md
+	$(BIN)/python benchmarks/scale.py
 
 clean: ## remove what the commands above made
 	rm -rf out build dist docs/_build docs/auto_gallery docs/generated $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

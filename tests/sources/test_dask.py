@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from mixtura import GaussianMixture
+from mixtura.engine.dask import DaskEngine
 from mixtura.estimators import gaussian_mixture
 from mixtura.source import ArraySource, PartedSource
 from sources.cluster import (
@@ -120,6 +122,34 @@ def test_missing_values_on_a_cluster(rng: np.random.Generator, monkeypatch: pyte
     options = {"n_components": 3, "random_state": 0, "n_init": 1, "max_iter": 5, "tol": 1e-2}
     expected = in_memory(rows, monkeypatch, **options)
     assert same(GaussianMixture(**options).fit(da.from_array(rows, chunks=(STEP, 3))), expected)
+
+
+def test_a_checkpoint_of_a_fit_of_a_collection(rng: np.random.Generator, tmp_path: Path) -> None:
+    """What goes on from a checkpoint ends where it would have ended; other rows are refused."""
+    rows = rows_of(rng)
+    place = tmp_path / "fit.checkpoint"
+    options = {"n_components": 3, "random_state": 0, "n_init": 1, "tol": 1e-9, "max_iter": 20}
+    lazy = da.from_array(rows, chunks=(STEP, 3))
+
+    class Stopped(Exception):
+        pass
+
+    passes = iter(range(9))
+
+    def stop(engine: DaskEngine, forms: Any) -> Any:
+        if next(passes, None) is None:
+            raise Stopped
+        return original(engine, forms)
+
+    original = DaskEngine.reduce
+    with pytest.MonkeyPatch.context() as patch, pytest.warns(match="EM stopped at max_iter"):
+        expected = GaussianMixture(**options).fit(lazy)
+        patch.setattr(DaskEngine, "reduce", stop)
+        with pytest.raises(Stopped):
+            GaussianMixture(**options, checkpoint=place).fit(lazy)
+    assert place.exists()
+    with pytest.warns(match="EM stopped at max_iter"):
+        assert same(GaussianMixture(**options, checkpoint=place).fit(lazy), expected)
 
 
 def test_workers_may_come_and_go(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ because scattered data cannot be made again (distributed's documentation,
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
@@ -132,6 +133,13 @@ def _map(part: Partition, function: Callable[[Block], Any], start: int) -> list[
     return [function(replace(block, start=start + block.start)) for block in part.source.blocks()]
 
 
+def _digest(block: Block) -> bytes:
+    state = hashlib.sha256(f"{block.rows.dtype.str}{block.rows.shape}".encode())
+    for values in (block.rows, block.weights):
+        state.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
+    return state.digest()
+
+
 def _take(part: Partition, rows: NDArray[np.intp]) -> ArraySource:
     return part.source.take(rows)
 
@@ -175,6 +183,14 @@ class DaskSource:
         ]
         for answer in answers:
             yield from answer.result()
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the rows and weights of every block, taken where they are; checkpoints are known by it."""
+        state = hashlib.sha256(f"{self.n_rows} x {self.n_features}".encode())
+        for digest in self.map(_digest):
+            state.update(digest)
+        return state.hexdigest()
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, in order, brought here: for a few rows, or to look at them."""

@@ -1,0 +1,303 @@
+"""Larger than memory, and on more than one worker: ``python benchmarks/scale.py [--gigabytes 4] [--rows 10000000]``.
+
+Run it on an idle machine. Writes scale.json beside this file, and docs/scale.md
+from that. The generated files are removed in the end.
+
+1. Files: a Parquet set of so many gigabytes, fitted with K=10 and D=10 under a
+   limit of 1 GB; rows per second of a pass after the first, against the same
+   pass over rows in memory, in turn; and the log likelihood of a part that fits
+   into memory, from the file and in memory.
+2. Dask: one and two workers of one thread; a pass against the threaded engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixtura import GaussianMixture, open_rows
+from mixtura.engine import create_engine
+from mixtura.mixture import Mixture
+from mixtura.shape import Array
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "scale.json"
+PAGE = HERE.parent / "docs" / "scale.md"
+
+K, D = 10, 10
+LIMIT = 1_000_000_000
+FILE_ROWS = 5_000_000
+FIT = {"n_components": K, "random_state": 0, "max_iter": 6, "tol": 0.0, "n_init": 1}
+
+
+ASSUMPTIONS = """\
+A pass over 1e9 rows, from the measured seconds a row of one thread, the measured bytes, and the measured cost
+of a task (what a pass of two workers took beyond the threaded engine, a partition). Assumed: four partitions
+a worker; one scheduler hands out all tasks one after the other; each worker has a link of 1 Gbit/s; each
+level of the tree costs a millisecond more; workers are alike, and none is lost."""
+
+
+def truth() -> Mixture:
+    """Overlapping components."""
+    rng = np.random.default_rng(0)
+    factors = rng.normal(0, 0.4, (K, D, D))
+    covariances = np.eye(D) + factors @ factors.transpose(0, 2, 1)
+    return Mixture(np.full(K, 1 / K), rng.normal(0, 3, (K, D)), covariances, "VVV")
+
+
+def rows_of(number: int, n_rows: int) -> Array:
+    """Rows of a file, in random order."""
+    rng = np.random.default_rng([1, number])
+    mixture = truth()
+    factors = np.linalg.cholesky(mixture.covariances)
+    rows = rng.standard_normal((n_rows, D))
+    labels = rng.integers(0, K, n_rows)
+    for k in range(K):
+        mine = labels == k
+        rows[mine] = rows[mine] @ factors[k].T + mixture.means[k]
+    return rows
+
+
+def write_files(folder: str, gigabytes: float) -> tuple[int, int]:
+    """So many gigabytes of Parquet; rows and bytes."""
+    import pyarrow
+    from pyarrow import parquet
+
+    size = number = 0
+    while size < gigabytes * 1e9:
+        left = int((gigabytes * 1e9 - size) / (8 * D)) + 1
+        rows = rows_of(number, min(FILE_ROWS, left))
+        table = pyarrow.table({f"x{j}": rows[:, j] for j in range(D)})
+        path = os.path.join(folder, f"part-{number:04}.parquet")
+        parquet.write_table(table, path, compression="none", use_dictionary=False, row_group_size=500_000)
+        size, number = size + os.path.getsize(path), number + 1
+    return size, number
+
+
+def seconds_of_passes(engine: Any, forms: Any, repeats: int) -> float:
+    """Median seconds of a pass."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        engine.reduce([forms])
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def peak_bytes() -> int:
+    """Peak of resident memory, from /proc: getrusage's begins with the parent's (Linux keeps it across exec)."""
+    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+
+
+def files_under_a_limit(folder: str, repeats: int) -> dict[str, Any]:
+    """The part that runs in a process of its own, so that its peak of memory is its own."""
+    GaussianMixture(2, max_iter=2, tol=1.0, random_state=0).fit(rows_of(0, 5000))
+    before = peak_bytes()
+    started = time.perf_counter()
+    mixture = truth()
+    to = Standardization.of_mixture(mixture)
+    forms = to.forward(mixture).forms
+    with open_rows(os.path.join(folder, "*.parquet"), memory_limit=LIMIT).source() as source:
+        decoded = time.perf_counter() - started
+        engine = create_engine("auto", source, to)
+        engine.reduce([forms])
+        seconds = seconds_of_passes(engine, forms, repeats)
+        n_rows = source.n_rows
+    started = time.perf_counter()
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = GaussianMixture(**FIT).fit(open_rows(os.path.join(folder, "*.parquet"), memory_limit=LIMIT))
+    return {
+        "rows": n_rows,
+        "seconds_to_decode": decoded,
+        "seconds_a_pass": seconds,
+        "rows_per_second": n_rows / seconds,
+        "fit_seconds": time.perf_counter() - started,
+        "fit_log_likelihood": model.lower_bound_,
+        "peak_bytes_beyond_imports": peak_bytes() - before,
+    }
+
+
+def files(gigabytes: float, repeats: int) -> dict[str, Any]:
+    """Rows per second from files under the limit, and in memory; a part's log likelihood both ways."""
+    folder = tempfile.mkdtemp(prefix="mixtura-scale-")
+    try:
+        size, n_files = write_files(folder, gigabytes)
+        command = [sys.executable, __file__, "--child", folder, "--repeats", str(repeats)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        mixture = truth()
+        to = Standardization.of_mixture(mixture)
+        part = np.concatenate([rows_of(i, FILE_ROWS) for i in range(min(2, n_files))])
+        engine = create_engine("auto", ArraySource(part), to)
+        forms = to.forward(mixture).forms
+        engine.reduce([forms])
+        memory_rate = len(part) / seconds_of_passes(engine, forms, repeats)
+        agreement = same_log_likelihood(folder)
+    finally:
+        shutil.rmtree(folder)
+    return {
+        "bytes": size,
+        "limit_bytes": LIMIT,
+        **found,
+        "rows_per_second_in_memory": memory_rate,
+        "share_of_in_memory": found["rows_per_second"] / memory_rate,
+        **agreement,
+    }
+
+
+def same_log_likelihood(folder: str) -> dict[str, Any]:
+    """The fit of one file's rows, from the file within 100 MB and in memory."""
+    import warnings
+
+    from pyarrow import parquet
+
+    path = os.path.join(folder, "part-0000.parquet")
+    table = parquet.read_table(path)
+    rows = np.column_stack([table[name].to_numpy() for name in table.column_names])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = GaussianMixture(**FIT).fit(rows).lower_bound_
+        found = GaussianMixture(**FIT).fit(open_rows(path, memory_limit="100MB")).lower_bound_
+    return {"part_rows": len(rows), "log_likelihood_file": found, "log_likelihood_memory": expected}
+
+
+def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
+    """Seconds of a pass with one and two workers of one thread, and of the threaded engine with as many threads."""
+    import dask.array as da
+    from distributed import Client, LocalCluster
+
+    from mixtura.engine.dask import on_cluster
+
+    mixture = truth()
+    to = Standardization.of_mixture(mixture)
+    forms = to.forward(mixture).forms
+    step = -(-n_rows // 16)
+    rows = np.concatenate([rows_of(i, min(step, n_rows - i * step)) for i in range(16)])
+    threaded = {t: seconds_of_passes(create_engine("auto", ArraySource(rows), to, t), forms, repeats) for t in (1, 2)}
+    del rows
+    blocks = [da.from_delayed(delayed_rows(i, min(step, n_rows - i * step)), (min(step, n_rows - i * step), D), float)
+              for i in range(16)]  # fmt: skip
+    found: dict[str, Any] = {"rows": n_rows, "partitions": 16}
+    for workers in (1, 2):
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0,
+                         silence_logs=logging.CRITICAL) as cluster,
+            Client(cluster),
+            on_cluster(da.concatenate(blocks), None, None) as source,
+        ):  # fmt: skip
+            engine = source.create_engine("auto", to, None)
+            engine.reduce([forms])
+            found[f"seconds_a_pass_{workers}_workers"] = seconds_of_passes(engine, forms, repeats)
+            found["bytes_per_pass"] = engine.bytes_per_pass
+    found |= {f"seconds_a_pass_{t}_threads": seconds for t, seconds in threaded.items()}
+    one, two = found["seconds_a_pass_1_workers"], found["seconds_a_pass_2_workers"]
+    return {**found, "speedup": one / two, "overhead": two / threaded[2] - 1}
+
+
+def delayed_rows(number: int, n_rows: int) -> Any:
+    """Rows that are made on a worker."""
+    import dask
+
+    return dask.delayed(rows_of)(number, n_rows)
+
+
+def cost_model(dask: dict[str, Any]) -> list[dict[str, float]]:
+    """A pass over 1e9 rows on 10, 100 and 1000 workers, from what was measured."""
+    per_row = dask["seconds_a_pass_1_threads"] / dask["rows"]
+    per_task = max(0.0, dask["seconds_a_pass_2_workers"] - dask["seconds_a_pass_2_threads"]) / dask["partitions"]
+    per_partition = dask["bytes_per_pass"] / dask["partitions"]
+    table = []
+    for workers in (10, 100, 1000):
+        partitions = 4 * workers
+        compute = 1e9 * per_row / workers
+        schedule = partitions * 8 / 7 * per_task  # one scheduler hands out all tasks, those of the tree too
+        network = per_partition * partitions / workers / 1.25e8 + np.log(partitions) / np.log(8) * 0.001
+        total = compute + schedule + network
+        table.append(
+            {"workers": workers, "compute": compute, "schedule": schedule, "network": float(network),
+             "efficiency": float(compute / total), "bytes": per_partition * partitions}
+        )  # fmt: skip
+    return table
+
+
+def page(found: dict[str, Any]) -> str:
+    """What was measured, as text."""
+    lines = ["# Larger than memory, larger than a machine", ""]
+    lines += ["Measured by `make scale`; `benchmarks/scale.json` has all.", ""]
+    lines += ["| | asked | measured |", "|---|---|---|"]
+    if "files" in found:
+        one = found["files"]
+        gap = abs(one["log_likelihood_file"] - one["log_likelihood_memory"])
+        lines += [
+            f"| Parquet files, {one['bytes'] / 1e9:.1f} GB ({one['rows']:.3g} rows, D = {D}, K = {K}), limit 1 GB: "
+            f"rows a second of a pass, against those in memory | at least 70 % | {one['share_of_in_memory']:.0%} "
+            f"({one['rows_per_second'] / 1e6:.2f} against {one['rows_per_second_in_memory'] / 1e6:.2f} million) |",
+            f"| peak of memory beyond imports | below 1 GB | {one['peak_bytes_beyond_imports'] / 1e6:.0f} MB |",
+            f"| log likelihood of {one['part_rows']:.3g} rows, from the file and in memory | 1e-9 | {gap:.1g} |",
+            f"| decoding into the block cache, once | | {one['seconds_to_decode']:.1f} s |",
+        ]
+    if "dask" in found:
+        two = found["dask"]
+        lines += [
+            f"| Dask, {two['rows']:.3g} rows: two workers of one thread against one | at least 1.7 | "
+            f"{two['speedup']:.2f} |",
+            f"| Dask, two workers against the engine on two threads | at most 15 % more | {two['overhead']:+.1%} |",
+            f"| Dask, bytes that travel in an iteration, at most | statistics only | "
+            f"{two['bytes_per_pass'] / 1e3:.0f} kB |",
+        ]
+        lines += ["", "## More workers, simulated", "", ASSUMPTIONS, ""]
+        lines += ["| workers | computing, s | scheduling, s | network, s | efficiency | bytes an iteration |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [
+            f"| {row['workers']} | {row['compute']:.2f} | {row['schedule']:.2f} | {row['network']:.3f} | "
+            f"{row['efficiency']:.0%} | {row['bytes'] / 1e6:.1f} MB |"
+            for row in found["cost_model"]
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, and write what was found."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--gigabytes", type=float, default=4.0)
+    asked.add_argument("--rows", type=int, default=10_000_000)
+    asked.add_argument("--repeats", type=int, default=5)
+    asked.add_argument("--only", choices=["files", "dask"])
+    asked.add_argument("--child")
+    asked.add_argument("--dry", action="store_true", help="store nothing")
+    options = asked.parse_args()
+    if options.child:
+        print(json.dumps(files_under_a_limit(options.child, options.repeats)))
+        return
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if options.only and RESULTS.exists() else {}
+    found["machine"] = {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()}
+    if options.only != "dask":
+        found["files"] = files(options.gigabytes, options.repeats)
+    if options.only != "files":
+        found["dask"] = on_dask(options.rows, options.repeats)
+        found["cost_model"] = cost_model(found["dask"])
+    print(page(found))
+    if not options.dry:
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(page(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
