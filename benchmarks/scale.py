@@ -241,6 +241,9 @@ def page(found: dict[str, Any]) -> str:
     """What was measured, as text."""
     lines = ["# Larger than memory, larger than a machine", ""]
     lines += ["Measured by `make scale`; `benchmarks/scale.json` has all.", ""]
+    if found["machine"]["load_average"] > 1:
+        lines += ["The machine was busy with other work (load average {load_average:.0f} on {cpus} processors): these are no".format(
+            **found["machine"]), "times of an idle one.", ""]  # fmt: skip
     lines += ["| | asked | measured |", "|---|---|---|"]
     if "files" in found:
         one = found["files"]
@@ -288,6 +291,7 @@ def main() -> None:
         return
     found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if options.only and RESULTS.exists() else {}
     found["machine"] = {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()}
+    found["machine"]["load_average"] = os.getloadavg()[0]  # before
     if options.only != "dask":
         found["files"] = files(options.gigabytes, options.repeats)
     if options.only != "files":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mixtura import GaussianMixture, open_rows
 from mixtura.shape import Array
-from mixtura.source import FileSource, partition
+from mixtura.source import FileSource, Matrix, partition
 
 N_ROWS, N_FEATURES = 5_001, 3
 NAMES = list("abc")
@@ -175,3 +175,18 @@ def test_columns_are_taken_in_the_order_of_their_names(tmp_path: Path) -> None:
     expected = GaussianMixture(1).fit(frame[["b", "a"]])
     assert_same_fit(model, expected)
     assert model.feature_names_in_.tolist() == ["b", "a"]
+
+
+def test_a_block_that_begins_a_row_early_is_seen(
+    loop_engine: Engines, problem: tuple[Array, Array], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The law can fail."""
+    original = Matrix.read
+
+    def early(self: Matrix, start: int, stop: int) -> NDArray[Any]:
+        late = start > 0 and self.shape[1] == N_FEATURES
+        return original(self, start - late, stop - late)
+
+    monkeypatch.setattr(Matrix, "read", early)
+    with pytest.raises(AssertionError):
+        test_fit_of_files(parquet, loop_engine, problem, tmp_path)
