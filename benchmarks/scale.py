@@ -242,8 +242,8 @@ def page(found: dict[str, Any]) -> str:
     lines = ["# Larger than memory, larger than a machine", ""]
     lines += ["Measured by `make scale`; `benchmarks/scale.json` has all.", ""]
     if found["machine"]["load_average"] > 1:
-        lines += ["The machine was busy with other work (load average {load_average:.0f} on {cpus} processors): these are no".format(
-            **found["machine"]), "times of an idle one.", ""]  # fmt: skip
+        busy = "load average {load_average:.0f} on {cpus} processors".format(**found["machine"])
+        lines += [f"The machine was busy with other work ({busy}): these are no times of an idle one.", ""]
     lines += ["| | asked | measured |", "|---|---|---|"]
     if "files" in found:
         one = found["files"]
