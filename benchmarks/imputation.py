@@ -46,9 +46,9 @@ CONTENDERS: list[tuple[str, Callable[[int], Any], Callable[[int], Any] | None]] 
         lambda seed: GaussianMixtureImputer(strategy="draw", random_state=seed, n_threads=1),
     ),
     (
-        "GaussianMixtureImputer(2)",
-        lambda seed: GaussianMixtureImputer(2, random_state=seed, n_threads=1),
-        lambda seed: GaussianMixtureImputer(2, strategy="draw", random_state=seed, n_threads=1),
+        "GaussianMixtureImputer(1)",
+        lambda seed: GaussianMixtureImputer(1, random_state=seed, n_threads=1),
+        lambda seed: GaussianMixtureImputer(1, strategy="draw", random_state=seed, n_threads=1),
     ),
     (
         "IterativeImputer (BayesianRidge)",

@@ -59,7 +59,7 @@ def impute(
             "--components", "-k", metavar="K", callback=_numbers,
             help="Of a fit to DATA: 3, auto, or 1:9 or 2,4,8, the lowest BIC of these.",
         ),
-    ] = "1",
+    ] = "2",
     covariance: Annotated[
         str, typer.Option(callback=covariance_name, help="full, tied, diag, spherical, or mclust's: EII to VVV, E, V.")
     ] = "tied",
