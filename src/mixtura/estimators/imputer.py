@@ -46,7 +46,7 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
     n_components : int, "auto" or iterable of int, default=2
         One is linear regression of what is missing on what was observed; more follow groups of rows and curves. Two
         had smaller errors than one on four of four data sets that it was not tried on before (iris, diabetes, digits,
-        Old Faithful; 0.2 to 14 %). Of several, the one of lowest BIC; "auto" goes up from 1 until BIC rises, at most to 9.
+        Old Faithful; 0.2 to 14 %). Of several, the one of lowest BIC; "auto" goes up from 1 until BIC rises, or to 9.
     strategy : {"mean", "draw", "multiple"}, default="mean"
         "mean": the conditional mean, which has the least expected squared error (and too little spread). "draw": a
         draw from the conditional distribution, so that the filled rows are distributed as complete ones. "multiple":
