@@ -97,6 +97,32 @@ def test_what_cannot_be_done(options: list[str], code: int, message: str, folder
     assert message in done.stderr
 
 
+def test_no_rows_give_no_file(tmp_path: Path, rng: np.random.Generator) -> None:
+    frame = pd.DataFrame(rng.normal(size=(40, 2)), columns=["a", "b"])
+    frame.to_parquet(tmp_path / "rows.parquet")
+    frame[:0].to_parquet(tmp_path / "none.parquet")
+    assert run("fit", tmp_path / "rows.parquet", "-k", 1, "-o", tmp_path / "model.json").exit_code == 0
+    for ending in ("csv", "parquet", "npy"):
+        place = tmp_path / f"labels.{ending}"
+        done = run("predict", tmp_path / "model.json", tmp_path / "none*", "-o", place)
+        assert done.exit_code == 1 and "there are no rows of data" in done.stderr
+        assert not place.exists()
+
+
+def test_what_cannot_be_streamed_is_said(folder: Path, tmp_path: Path) -> None:
+    model_file = tmp_path / "model.json"
+    assert run("fit", folder, "--columns", "a,b", "-k", 1, "-o", model_file).exit_code == 0
+    for arguments, message in (
+        (("fit", "-", "-k", 1, "--memory-limit", "10M"), "standard input is read whole"),
+        (("fit", "-", "-k", 1, "--dask", "local"), "standard input is read whole"),
+        (("predict", model_file, folder, "--json"), "--json needs the rows in memory"),
+        (("impute", folder), "is a folder, and here one file is needed"),
+        (("fit", tmp_path / "nowhere", "-k", 1), "nowhere: cannot be read: No such file"),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 1 and message in done.stderr, done.stderr
+
+
 def test_the_line_of_progress(rng: np.random.Generator) -> None:
     from mixtura.engine import create_engine
     from mixtura.source import ArraySource

@@ -233,7 +233,9 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """The most probable component of each row of DATA."""
-    if is_streamed(data, memory_limit) and not as_json:
+    if is_streamed(data, memory_limit):
+        if as_json:
+            raise ValueError("--json needs the rows in memory; write a table instead")
         reader = reader_for(data, columns, None, missing_values, memory_limit)
         label_rows(*model_and_reader(model_file, reader, threads), _place(output), probability)
         return

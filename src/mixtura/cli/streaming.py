@@ -29,9 +29,11 @@ DEFAULT_LIMIT = "1GB"
 
 def is_streamed(data: str, memory_limit: str | None, dask: str | None = None) -> bool:
     """Whether data are read a piece at a time: several files, a compressed or large one, or where a limit is set."""
-    if data == "-":
-        return False
     asked = memory_limit is not None or dask is not None
+    if data == "-":
+        if asked:
+            raise ValueError("standard input is read whole: --memory-limit and --dask need files")
+        return False
     several = os.path.isdir(data) or (glob.has_magic(data) and not os.path.exists(data))
     large = os.path.isfile(data) and os.path.getsize(data) > LARGE_FILE
     return asked or several or large or data.lower().endswith((".gz", ".zst"))
@@ -135,6 +137,10 @@ def label_rows(model: Any, reader: RowReader, place: Any, probability: bool) -> 
     names = [f"probability_{k}" for k in range(mixture.n_components)]
     names += [] if mixture.background is None else ["probability_noise"]
     with table_writer(place) as write:
+        n_rows = 0
         for rows, _ in reader:
+            n_rows += len(rows)
             shares = dict(zip(names, model.predict_proba(rows).T, strict=True)) if probability else {}
             write({"label": model.predict(rows), **shares})
+        if n_rows == 0:
+            raise ValueError("there are no rows of data")

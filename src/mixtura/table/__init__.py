@@ -143,6 +143,10 @@ def _reader(path: str | os.PathLike[str]) -> Reader:
         return read_parquet
     if ending == ".npy":
         return read_npy
+    if os.path.isdir(path):
+        raise TableError("is a folder, and here one file is needed")
+    if ending == "none" and not os.path.exists(path):
+        raise TableError("cannot be read: No such file or directory")
     raise TableError(
         f"unknown kind of file {ending!r}; use .csv, .tsv, .txt, .parquet or .npy, or - for standard input"
     )
