@@ -348,9 +348,9 @@ class Search:
     def _ranked_pairs(self, statistics: SufficientStats, best: Trajectory) -> list[tuple[int, int, int]]:
         """(component to split, two components to merge), by what the split gains and the merge loses."""
         k = statistics.count.size
-        costs = moves.merge_costs(statistics)
-        order = np.argsort(costs, axis=None, kind="stable")[: min(k, k * (k - 1) // 2)]
-        merges = self.mstep.allowed_merges([divmod(int(index), k) for index in order])
+        first, second = np.tril_indices(k, -1)
+        order = np.argsort(moves.merge_costs(statistics)[first, second], kind="stable")[:k]
+        merges = self.mstep.allowed_merges([(int(first[i]), int(second[i])) for i in order])
         split = self._short(self.fine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
         merged = self._short(self.fine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
         sound, base = merit(best)
