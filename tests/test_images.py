@@ -118,6 +118,7 @@ def test_integers_channel_first_and_missing_values(rng):
         ({"image": np.zeros((4, 4, 3)), "spatial_weight": -1}, "spatial_weight"),
         ({"image": np.zeros((4, 4, 3)), "start_label": 5}, "start_label"),
         ({"image": np.zeros((4, 4, 3)), "channel_axis": 7}, "channel_axis"),
+        ({"image": np.zeros((4, 4, 3)), "max_segments": 0}, "max_segments"),
     ],
 )
 def test_bad_images_are_refused(arguments, message):
@@ -190,10 +191,17 @@ def test_bad_frames_are_refused(frame):
         model.apply(frame)
 
 
-@pytest.mark.parametrize("name", ["n_components", "history", "false_alarm", "min_share", "min_deviation"])
+@pytest.mark.parametrize("name", ["n_components", "history", "false_alarm", "min_share", "min_deviation", "n_threads"])
 def test_bad_parameters_are_refused(name):
     with pytest.raises(ValueError, match=name):
         BackgroundMixture(**{name: -1}).partial_fit(np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("name", ["n_components", "history", "min_share", "min_neighbours", "n_threads"])
+@pytest.mark.parametrize("value", ["4", True, [2]])
+def test_parameters_of_another_type_are_named(name, value):
+    with pytest.raises(TypeError, match=f"{name} must be a"):
+        BackgroundMixture(**{name: value}).partial_fit(np.zeros((3, 3)))
 
 
 def test_tracks_keep_their_objects_when_they_cross_and_hide():

@@ -259,7 +259,10 @@ def _covariance(value: Any, place: str, model: CovarianceModel, unit: Array) -> 
 
 
 def _array(value: Any, place: str, shapes: list[tuple[int, ...]]) -> Array:
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{place} must be numbers; got {value!r}") from None
     if array.shape not in shapes:
         raise ValueError(f"{place} must have shape {' or '.join(map(str, shapes))}; got {array.shape}")
     if not np.all(np.isfinite(array)):

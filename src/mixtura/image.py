@@ -174,6 +174,8 @@ def _fit(
         "random_state": seed,
         "n_threads": n_threads,
     }
+    if not isinstance(max_segments, Integral) or isinstance(max_segments, bool) or max_segments < 1:
+        raise ValueError(f"max_segments must be a positive integer; got {max_segments!r}")
     if n_segments == "auto":
         few = rows[: min(CHOICE_PIXELS, len(rows))]
         sizes = range(1, min(max_segments, len(few)) + 1)

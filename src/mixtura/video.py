@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -187,6 +188,7 @@ class BackgroundMixture(BaseEstimator):  # type: ignore[misc]
         return planes
 
     def _check_parameters(self) -> None:
+        self._check_types()
         sound = {
             "n_components": self.n_components >= 1,
             "history": self.history >= 1,
@@ -196,10 +198,18 @@ class BackgroundMixture(BaseEstimator):  # type: ignore[misc]
             "initial_deviation": self.initial_deviation > 0,
             "min_deviation": self.min_deviation > 0,
             "min_neighbours": 0 <= self.min_neighbours <= 8,
+            "n_threads": self.n_threads is None or self.n_threads >= 1,
         }
         for name, good in sound.items():
             if not good:
                 raise ValueError(f"{name}={getattr(self, name)!r} is out of range")
+
+    def _check_types(self) -> None:
+        whole = ("n_components", "min_neighbours", *(() if self.n_threads is None else ("n_threads",)))
+        for name in (*whole, "history", "false_alarm", "min_share", "complexity", "initial_deviation", "min_deviation"):
+            value, kind = getattr(self, name), Integral if name in whole else Real
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise TypeError(f"{name} must be {'an integer' if name in whole else 'a number'}; got {value!r}")
 
     def _begin(self, planes: Single) -> None:
         channels, *shape = planes.shape

@@ -136,6 +136,8 @@ def test_a_model_file_keeps_the_number_of_free_parameters(tmp_path, rng):
         ({"fixed": {0: {"covariance": [[1.0, 2.0], [2.0, 1.0]]}}}, ValueError, "positive definite"),
         ({"fixed": {0: {"covariance": [[1.0, 0.1], [0.2, 1.0]]}}}, ValueError, "symmetric"),
         ({"fixed": {0: {"covariance": [1.0, 2.0]}}, "covariance_type": "spherical"}, ValueError, "VII cannot have"),
+        ({"fixed": {1: {"mean": "ab"}}}, ValueError, "the mean of component 1 in fixed must be numbers"),
+        ({"fixed": {1: {"covariance": [[1.0], [0.0, 1.0]]}}}, ValueError, "the covariance of component 1 in fixed"),
         ({"fixed": BACKGROUND, "noise": True}, ValueError, "fixed does not go with noise"),
     ],
 )

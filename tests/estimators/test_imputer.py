@@ -229,7 +229,16 @@ def test_wrong_parameters_are_named(options, message):
         GaussianMixtureImputer(**options).fit(HOLED)
 
 
+@pytest.mark.parametrize("options", [{"strategy": "median"}, {"n_imputations": 0}])
+def test_a_wrong_way_to_fill_is_named_when_it_is_set_after_the_fit(options):
+    imputer = GaussianMixtureImputer(1, strategy="multiple").fit(HOLED).set_params(**options)
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
+        imputer.transform(HOLED)
+
+
 def test_wrong_rows_are_named():
+    with pytest.raises(TypeError, match=r"the path 'rows\.csv', which only GaussianMixture reads"):
+        GaussianMixtureImputer().fit("rows.csv")
     with pytest.raises(ValueError, match="no feature has an observed value"):
         GaussianMixtureImputer().fit(np.full((5, 2), np.nan))
     rows = HOLED.copy()

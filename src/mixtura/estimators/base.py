@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -121,11 +122,17 @@ def check_rows(
 
     Raises
     ------
+    TypeError
+        If X is sparse, or the path of a file.
     ValueError
         If X is not two-dimensional and numeric; a data frame's column is named.
     """
     if sparse.issparse(X):
         raise TypeError("Sparse input is not supported by mixtures of dense covariances; use X.toarray()")
+    if isinstance(X, str | os.PathLike):
+        raise TypeError(
+            f"X must be an array or a data frame here; got the path {os.fspath(X)!r}, which only GaussianMixture reads"
+        )
     if _needs_no_check(estimator, X, reset, min_rows):
         if reset:
             estimator.n_features_in_ = X.shape[1]

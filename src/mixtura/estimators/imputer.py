@@ -219,12 +219,7 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
 
     def _check(self) -> list[int]:
         """Check the parameters; the numbers of components, ascending."""
-        if self.strategy not in STRATEGIES:
-            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}; got {self.strategy!r}")
-        if not isinstance(self.n_imputations, Integral) or isinstance(self.n_imputations, bool):
-            raise TypeError(f"n_imputations must be an integer; got {self.n_imputations!r}")
-        if self.n_imputations < 1:
-            raise ValueError(f"n_imputations must be at least 1; got {self.n_imputations}")
+        self._check_way()
         for name in ("add_indicator", "keep_empty_features"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise TypeError(f"{name} must be True or False; got {getattr(self, name)!r}")
@@ -239,6 +234,15 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
         for number in numbers:
             check_parameters(self._template(number))
         return sorted({int(number) for number in numbers})
+
+    def _check_way(self) -> None:
+        """Check what `transform` goes by, which may be set after `fit`."""
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}; got {self.strategy!r}")
+        if not isinstance(self.n_imputations, Integral) or isinstance(self.n_imputations, bool):
+            raise TypeError(f"n_imputations must be an integer; got {self.n_imputations!r}")
+        if self.n_imputations < 1:
+            raise ValueError(f"n_imputations must be at least 1; got {self.n_imputations}")
 
     def _template(self, n_components: int) -> GaussianMixture:
         """The mixture's estimator, not fitted."""
@@ -298,6 +302,7 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
             The columns that `get_feature_names_out` names; after `set_output`, a frame of them (but not of "multiple").
         """
         check_is_fitted(self, "estimator_")
+        self._check_way()
         if self.strategy == "multiple" and frames_wanted(self):
             raise ValueError("strategy 'multiple' returns an array (n_imputations, N, D), not a frame: see set_output")
         rows = check_rows(self, X, reset=False, missing_allowed=True)
