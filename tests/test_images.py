@@ -231,3 +231,6 @@ def test_tracks_die_and_noise_is_not_reported():
     assert [len(tracker.update(np.zeros_like(square))) for _ in range(5)] == [1, 1, 1, 0, 0]
     with pytest.raises(ValueError, match="a mask"):
         tracker.update(np.zeros(4))
+    for mask in (np.full((4, 4), np.nan), "text"):
+        with pytest.raises(ValueError, match="a mask is True, False or numbers"):
+            tracker.update(mask)

@@ -126,7 +126,10 @@ class CentroidTracker:
 
     def update(self, mask: ArrayLike) -> list[Track]:
         """Follow the objects of the next mask (H, W); returns the tracks that are old enough to be reported."""
-        centroids, boxes = self._objects(np.asarray(mask, dtype=bool))
+        pixels = np.asarray(mask)
+        if pixels.dtype.kind not in "biuf" or (pixels != pixels).any():  # NaN would count as an object
+            raise ValueError(f"a mask is True, False or numbers without NaN; got an array of {pixels.dtype}")
+        centroids, boxes = self._objects(pixels.astype(bool))
         for track in self.tracks:
             track.state = STEP @ track.state
             track.covariance = STEP @ track.covariance @ STEP.T + self._process
