@@ -177,6 +177,20 @@ def test_columns_are_taken_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert model.feature_names_in_.tolist() == ["b", "a"]
 
 
+def test_what_is_close_to_what_is_meant(tmp_path: Path) -> None:
+    rows = np.arange(12.0).reshape(6, 2)
+    deep = tmp_path / "year" / "month"
+    deep.mkdir(parents=True)
+    np.save(deep / "rows.npy", rows)
+    pd.DataFrame(rows, columns=["price", "size"]).to_csv(tmp_path / "rows.csv", index=False)
+    assert np.array_equal(next(iter(open_rows(str(tmp_path / "**" / "*.npy"))))[0], rows)  # any depth
+    assert np.array_equal(next(iter(open_rows(deep / "rows.npy", columns=[1])))[0], rows[:, 1:])  # type: ignore[list-item]
+    assert open_rows(tmp_path / "rows.csv", columns="price").names == ("price",)  # no sequence of letters
+    for whole in (rows, pd.DataFrame(rows)):
+        with pytest.raises(TypeError, match="is no iterable of blocks; give it to the estimator"):
+            next(iter(open_rows(whole)))
+
+
 def test_a_block_that_begins_a_row_early_is_seen(
     loop_engine: Engines, problem: tuple[Array, Array], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,8 @@ class BlockRows:
     def __init__(self, blocks: Any, request: Request) -> None:
         self._request = request
         self._blocks = blocks
+        if len(getattr(blocks, "shape", ())) == 2:
+            raise TypeError("an array or data frame is no iterable of blocks; give it to the estimator, or in a list")
         try:
             self._iterator: Iterator[Any] | None = iter(blocks)
         except TypeError:

@@ -104,6 +104,7 @@ def select_columns(count: int, names: Sequence[str] | None, request: Request) ->
 
 
 def _position(column: str, keys: list[str], by_number: bool) -> int:
+    column = str(column) if by_number else column
     if column not in keys:
         known = f"there is no header, so columns are 0 to {len(keys) - 1}" if by_number else _listed(keys)
         raise TableError(f"has no column {column!r}; {known}")

@@ -96,6 +96,7 @@ def open_rows(
     """
     if keep_cache and cache_folder is None:
         raise ValueError("keep_cache=True needs a cache_folder to keep it in")
+    columns = (columns,) if isinstance(columns, str) else columns
     request = Request(None if columns is None else tuple(columns), weights, None, tuple(missing))
     folder = None if cache_folder is None else os.fspath(cache_folder)
     return RowReader(data, request, bytes_of(memory_limit), folder, keep_cache)
@@ -270,7 +271,7 @@ def _paths(data: Any) -> list[str]:
         elif os.path.exists(path) or not glob.has_magic(path):
             found.append(path)
         else:
-            files = sorted(glob.glob(path))
+            files = sorted(glob.glob(path, recursive=True))
             if not files:
                 raise TableError(f"{path}: no file has such a name")
             found += files
