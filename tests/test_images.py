@@ -116,6 +116,7 @@ def test_integers_channel_first_and_missing_values(rng):
         ({"image": np.zeros((4, 4, 3)), "n_segments": 0}, "positive integer"),
         ({"image": np.zeros((4, 4, 3)), "n_segments": "many"}, "positive integer"),
         ({"image": np.zeros((4, 4, 3)), "spatial_weight": -1}, "spatial_weight"),
+        ({"image": np.zeros((4, 4, 3)), "spatial_weight": "x"}, "spatial_weight"),
         ({"image": np.zeros((4, 4, 3)), "start_label": 5}, "start_label"),
         ({"image": np.zeros((4, 4, 3)), "channel_axis": 7}, "channel_axis"),
         ({"image": np.zeros((4, 4, 3)), "max_segments": 0}, "max_segments"),
@@ -221,6 +222,21 @@ def test_tracks_keep_their_objects_when_they_cross_and_hide():
     for track in paths.values():
         assert track.missed == 0 and len(track.path) == 40
         np.testing.assert_allclose(np.abs(track.velocity), [1.0, 2.0], atol=0.1)
+
+
+TRACKER = ["min_area", "acceleration", "measurement_deviation", "gate", "min_seen", "max_missed"]
+
+
+@pytest.mark.parametrize("name", TRACKER)
+@pytest.mark.parametrize("value", ["x", -1, float("nan")])
+def test_bad_trackers_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        CentroidTracker(**{name: value})
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_an_even_image_is_one_segment():
+    assert (segment_image(np.full((8, 9), 3.0), channel_axis=None) == 1).all()
 
 
 def test_tracks_die_and_noise_is_not_reported():

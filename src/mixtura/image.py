@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ def segment_image(
     pixels = _channels_last(image, channel_axis)
     shape = pixels.shape[:-1]
     present = _present(mask, shape)
-    if not np.isfinite(spatial_weight) or spatial_weight < 0:
+    if not isinstance(spatial_weight, Real) or not np.isfinite(spatial_weight) or spatial_weight < 0:
         raise ValueError(f"spatial_weight must be a finite number >= 0; got {spatial_weight!r}")
     if start_label not in (0, 1):
         raise ValueError(f"start_label must be 0 or 1; got {start_label!r}")
@@ -180,7 +180,7 @@ def _fit(
         few = rows[: min(CHOICE_PIXELS, len(rows))]
         sizes = range(1, min(max_segments, len(few)) + 1)
         choice = GaussianMixtureIC(sizes, criterion="icl", **{**shared, "covariance_type": [covariance_type]})
-        n_segments = choice.fit(few).best_estimator_.n_components
+        n_segments = choice.fit(few).best_estimator_.n_components if np.ptp(few, axis=0).any() else 1
     if not isinstance(n_segments, Integral) or isinstance(n_segments, bool) or n_segments < 1:
         raise ValueError(f'n_segments must be a positive integer or "auto"; got {n_segments!r}')
     with warnings.catch_warnings():

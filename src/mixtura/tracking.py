@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -112,8 +113,14 @@ class CentroidTracker:
         min_seen: int = 3,
         max_missed: int = 10,
     ) -> None:
-        if not (min_area >= 1 and acceleration > 0 and measurement_deviation > 0 and 0 < gate < 1):
-            raise ValueError("min_area must be >= 1, both deviations positive, and gate between 0 and 1")
+        for name, value, least in (("min_area", min_area, 1), ("min_seen", min_seen, 1), ("max_missed", max_missed, 0)):
+            if not isinstance(value, Integral) or value < least:
+                raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
+        for name, number in (("acceleration", acceleration), ("measurement_deviation", measurement_deviation)):
+            if not isinstance(number, Real) or not 0 < number < np.inf:
+                raise ValueError(f"{name} must be a positive number; got {number!r}")
+        if not isinstance(gate, Real) or not 0 < gate < 1:
+            raise ValueError(f"gate must be between 0 and 1; got {gate!r}")
         self.min_area = min_area
         self.min_seen = min_seen
         self.max_missed = max_missed

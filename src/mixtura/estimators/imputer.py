@@ -151,6 +151,9 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
         >>> GaussianMixtureImputer.of_fitted(model).transform([[2.0, float("nan")]]).round(1).tolist()
         [[2.0, 54.2]]
         """
+        if not isinstance(estimator, GaussianMixture):
+            kind = type(estimator).__name__
+            raise TypeError(f"of_fitted takes a GaussianMixture, and of a choice its best_estimator_; got {kind}")
         check_is_fitted(estimator)
         mixture = estimator.mixture_
         if mixture.background is not None:
