@@ -59,6 +59,12 @@ neon: $(VENV)/test.stamp ## the laws of the kernel on ARM, emulated (Debian, roo
 classifier: $(VENV)/test.stamp ## held-out errors beside discriminant analysis; writes benchmarks/classifier.json
 	$(BIN)/python benchmarks/classifier.py
 
+images: $(VENV)/test.stamp ## segmentation beside scikit-learn, backgrounds beside OpenCV where installed; writes benchmarks/images.json
+	$(BIN)/python benchmarks/images.py
+
+regression: $(VENV)/test.stamp ## held-out errors of the regressor beside others; writes benchmarks/regression.json
+	$(BIN)/python benchmarks/regression.py
+
 missing: $(VENV)/test.stamp ## an iteration on rows with missing values against one on complete rows; writes benchmarks/missing.json
 	$(BIN)/python benchmarks/missing.py
 
