@@ -8,7 +8,7 @@ MODULES := $(VENV)/modules.$(shell find src/mixtura -name '*.py' | sort | cksum 
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(wildcard src/native/*) $(MODULES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage pictures bench search online kills scale mclust missing classifier neon docs clean imputation
+.PHONY: help demo test lint coverage pictures bench search online kills scale mclust missing classifier neon docs clean imputation images regression
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
