@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,14 +114,12 @@ class CentroidTracker:
         min_seen: int = 3,
         max_missed: int = 10,
     ) -> None:
-        for name, value, least in (("min_area", min_area, 1), ("min_seen", min_seen, 1), ("max_missed", max_missed, 0)):
-            if not isinstance(value, Integral) or value < least:
-                raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
-        for name, number in (("acceleration", acceleration), ("measurement_deviation", measurement_deviation)):
-            if not isinstance(number, Real) or not 0 < number < np.inf:
-                raise ValueError(f"{name} must be a positive number; got {number!r}")
-        if not isinstance(gate, Real) or not 0 < gate < 1:
-            raise ValueError(f"gate must be between 0 and 1; got {gate!r}")
+        _check("min_area", min_area, Integral, 1)
+        _check("min_seen", min_seen, Integral, 1)
+        _check("max_missed", max_missed, Integral, 0)
+        _check("acceleration", acceleration, Real, 1e-12)
+        _check("measurement_deviation", measurement_deviation, Real, 1e-12)
+        _check("gate", gate, Real, 1e-12, 1 - 1e-12)
         self.min_area = min_area
         self.min_seen = min_seen
         self.max_missed = max_missed
@@ -197,3 +196,10 @@ class CentroidTracker:
         state = np.array([*centroid, 0.0, 0.0])
         self.tracks.append(Track(self._next, state, covariance, box, path=[state[:2].copy()]))
         self._next += 1
+
+
+def _check(name: str, value: Any, kind: type, least: float, most: float = 1e12) -> None:
+    """Raise ValueError if a parameter is not a number of that kind in that range."""
+    if not isinstance(value, kind) or not least <= float(value) <= most:  # type: ignore[arg-type]
+        what = "an integer" if kind is Integral else "a number"
+        raise ValueError(f"{name} must be {what} from {least:g} to {most:g}; got {value!r}")

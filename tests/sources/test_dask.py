@@ -163,3 +163,21 @@ def test_workers_may_come_and_go(rng: np.random.Generator, monkeypatch: pytest.M
     assert len(before) == 3
     assert len(survivors) <= 1, "nobody was killed"
     assert same(found, expected)
+
+
+def test_weights_of_a_frame_of_files_weigh_their_rows(rng, tmp_path):
+    """Dask reads the rows' columns and the weights' column in partitions of different sizes."""
+    pandas, frames = pytest.importorskip("pandas"), pytest.importorskip("dask.dataframe")
+    tables = []
+    for number in range(4):
+        table = pandas.DataFrame(rng.normal(size=(300, 3)) + 3 * (number % 2), columns=list("abc"))
+        table["w"] = rng.integers(0, 3, 300).astype(float)
+        table.to_parquet(tmp_path / f"{number}.parquet")
+        tables.append(table)
+    lazy, whole = frames.read_parquet(tmp_path), pandas.concat(tables)
+    model = GaussianMixture(2, random_state=0).fit(lazy[["a", "b", "c"]], sample_weight=lazy["w"])
+    expected = GaussianMixture(2, random_state=0).fit(whole[["a", "b", "c"]], sample_weight=whole["w"].to_numpy())
+    assert model.n_observations_ == whole["w"].sum()
+    np.testing.assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=1e-7)
+    score = model.score(lazy[["a", "b", "c"]], sample_weight=lazy["w"])
+    np.testing.assert_allclose(score, model.lower_bound_, rtol=1e-12)

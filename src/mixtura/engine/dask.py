@@ -20,12 +20,11 @@ from typing import Any, TypeVar
 
 import dask
 import numpy as np
-from dask.array import Array as DaskArray
-from dask.array import from_array
 from distributed import Client, Future, default_client
 from numpy.typing import NDArray
 
 from mixtura.engine import create_engine
+from mixtura.engine.dask_rows import checked, is_frame, weight_blocks
 from mixtura.engine.engine import Engine, RowOutput
 from mixtura.engine.parts import BRANCHES, merged
 from mixtura.engine.threads import thread_count
@@ -40,10 +39,7 @@ __all__ = [
     "DaskSource",
     "active_client",
     "connected",
-    "names_of",
     "on_cluster",
-    "row_blocks",
-    "weighted_sums",
 ]
 
 #: A task that was on a worker when it died is tried so many times more.
@@ -281,17 +277,39 @@ def on_cluster(X: Any, sample_weight: Any, threads: int | None) -> Iterator[Dask
     ValueError
         If it is not two-dimensional and numeric, or weights do not match it.
     """
-    rows = _checked(X)
-    single = rows.dtype == np.float32
-    blocks = rows.to_delayed().ravel()
-    weights = _weight_blocks(sample_weight, rows, len(blocks))
-    tasks = [dask.delayed(_partition)(block, weight, single) for block, weight in zip(blocks, weights, strict=True)]
+    tasks = _weighted_frame(X, sample_weight) if is_frame(X) and is_frame(sample_weight) else _blocks(X, sample_weight)
     with active_client(threads) as client:
         partitions = client.compute(tasks, retries=RETRIES)
         source = DaskSource(client, partitions)
         if source.n_rows == 0:
             raise ValueError("there are no rows of data of positive weight")
         yield source
+
+
+def _blocks(X: Any, sample_weight: Any) -> list[Any]:
+    rows = checked(X)
+    single = rows.dtype == np.float32
+    blocks = rows.to_delayed().ravel()
+    weights = weight_blocks(sample_weight, rows, len(blocks))
+    return [dask.delayed(_partition)(block, weight, single) for block, weight in zip(blocks, weights, strict=True)]
+
+
+def _weighted_frame(X: Any, sample_weight: Any) -> list[Any]:
+    """Partitions of a data frame with its weights: Dask cuts each collection of a file as suits its own columns."""
+    single = checked(X).dtype == np.float32
+    if X.npartitions != sample_weight.npartitions:
+        parts = sample_weight.npartitions
+        raise ValueError(f"sample_weight has {parts} partitions where the rows have {X.npartitions}")
+    name = "weight of a row"
+    while name in X.columns:
+        name += "_"
+    together = X.assign(**{name: sample_weight}).to_dask_array()
+    return [dask.delayed(_last_column_weighs)(block, single) for block in together.to_delayed().ravel()]
+
+
+def _last_column_weighs(rows: Any, single: bool) -> Partition:
+    values = np.asarray(rows, dtype=np.float64)
+    return _partition(values[:, :-1], values[:, -1], single)
 
 
 @contextlib.contextmanager
@@ -323,60 +341,3 @@ def _collection(path: str, names: Sequence[str] | None, weights: str | None) -> 
     else:
         table = frames.read_parquet(path, columns=wanted)
     return table[list(names)], None, None if weights is None else table[weights]
-
-
-def names_of(X: Any) -> list[str] | None:
-    """Names of a data frame's columns."""
-    return None if isinstance(X, DaskArray) else [str(name) for name in X.columns]
-
-
-def _checked(X: Any) -> Any:
-    """A dask array (N, D) of numbers, all columns in each block."""
-    if not isinstance(X, DaskArray):
-        for name, kind in X.dtypes.items():
-            if getattr(kind, "kind", "O") not in "fiub":
-                raise ValueError(f"column {name!r} has type {kind}, not numbers; drop or encode it")
-        X = X.to_dask_array()
-    if X.ndim != 2:
-        raise ValueError(f"Expected 2D array, got {X.ndim}D: rows (N, D) in blocks of rows")
-    return X.rechunk({1: -1}) if len(X.chunks[1]) > 1 else X
-
-
-def _weight_blocks(sample_weight: Any, rows: Any, n_blocks: int) -> list[Any]:
-    if sample_weight is None:
-        return [None] * n_blocks
-    weights = sample_weight
-    if not isinstance(weights, DaskArray):
-        weights = weights.to_dask_array() if hasattr(weights, "to_dask_array") else np.asarray(weights, dtype=float)
-    if isinstance(weights, np.ndarray):
-        if np.isnan(sum(rows.chunks[0])):
-            raise ValueError("the sizes of the partitions are not known: give sample_weight as a dask collection too")
-        weights = from_array(weights, chunks=(rows.chunks[0],))
-    known = not (np.isnan(sum(rows.chunks[0])) or np.isnan(sum(weights.chunks[0])))
-    if known and weights.shape != rows.shape[:1]:
-        raise ValueError(f"sample_weight must have shape ({rows.shape[0]},), one weight a row; got {weights.shape}")
-    weights = weights.rechunk((rows.chunks[0],)) if known and weights.chunks[0] != rows.chunks[0] else weights
-    blocks = list(weights.to_delayed().ravel())
-    if len(blocks) != n_blocks:
-        raise ValueError(f"sample_weight has {len(blocks)} partitions where the rows have {n_blocks}")
-    return blocks
-
-
-def row_blocks(X: Any, function: Callable[[NDArray[Any]], NDArray[Any]], width: int | None, dtype: Any) -> Any:
-    """What a function says of each block of rows: a lazy dask array (N,) or, with a width, (N, width)."""
-    rows = _checked(X)
-    if width is None:
-        return rows.map_blocks(function, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype=dtype))
-    chunks = (rows.chunks[0], (width,))
-    return rows.map_blocks(function, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
-
-
-def weighted_sums(values: Any, weights: Any) -> tuple[float, float]:
-    """Weighted sum of a lazy array (N,), and sum of the weights."""
-    if weights is None:
-        total, count = dask.compute(values.sum(), values.map_blocks(np.ones_like).sum())
-        return float(total), float(count)
-    weights = weights.to_dask_array() if hasattr(weights, "to_dask_array") else weights
-    weights = weights if isinstance(weights, DaskArray) else np.asarray(weights, dtype=np.float64)
-    total, count = dask.compute((weights * values).sum(), weights.sum())
-    return float(total), float(count)

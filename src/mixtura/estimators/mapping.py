@@ -45,7 +45,7 @@ def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -
     """Weighted sum of the rows' log densities, and of their weights."""
     check_is_fitted(estimator)
     if is_lazy(X):
-        from mixtura.engine.dask import weighted_sums
+        from mixtura.engine.dask_rows import weighted_sums
 
         return weighted_sums(_lazily(estimator, X, RowOutput.LOG_DENSITY), sample_weight)
     reader = reader_of(estimator, X, fitted=True)
@@ -71,7 +71,7 @@ def _sums(log_density: Array, weights: Array | None) -> tuple[float, float]:
 
 def _lazily(estimator: Any, X: Any, output: RowOutput) -> Any:
     """The same as a dask array that is computed when it is asked for, on the workers."""
-    from mixtura.engine.dask import names_of, row_blocks
+    from mixtura.engine.dask_rows import names_of, row_blocks
 
     names, known = names_of(X), getattr(estimator, "feature_names_in_", None)
     if names is not None and known is not None:

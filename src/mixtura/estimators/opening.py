@@ -61,7 +61,8 @@ def opened(
     The second is None where that is all of them, or where they are not in memory.
     """
     if is_lazy(X):
-        from mixtura.engine.dask import names_of, on_cluster
+        from mixtura.engine.dask import on_cluster
+        from mixtura.engine.dask_rows import names_of
 
         with on_cluster(X, sample_weight, estimator.n_threads) as cluster:
             _know_features(estimator, cluster.n_features, names_of(X))
