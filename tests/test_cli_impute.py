@@ -101,7 +101,7 @@ def test_nulls_of_parquet(tmp_path):
 
     columns = {"a": [None if np.isnan(v) else v for v in FRAME[:, 0]], "i": [1, 2, 3, 4, 5, 6], "b": FRAME[:, 1]}
     parquet.write_table(pyarrow.table(columns), tmp_path / "in.parquet")
-    result = run("impute", tmp_path / "in.parquet", "--columns", "a,b", "-o", tmp_path / "out.parquet")
+    result = run("impute", tmp_path / "in.parquet", "--columns", "a,b", "--seed", 0, "-o", tmp_path / "out.parquet")
     assert result.exit_code == 0, result.stderr
     table = parquet.read_table(tmp_path / "out.parquet")
     assert table.column_names == ["a", "i", "b"] and str(table["i"].type) == "int64"
