@@ -18,7 +18,7 @@ demo: $(VENV)/demo.stamp ## fit Old Faithful; writes out/model.json, out/labels.
 
 test: $(VENV)/test.stamp lint ## linter, types, tests and the examples in docstrings (SEED=20261)
 	@echo "random seed: $(SEED)"
-	MIXTURA_TEST_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED)
+	MIXTURA_TEST_SEED=$(SEED) $(BIN)/python -m pytest --numprocesses=auto --hypothesis-seed=$(SEED)
 	$(BIN)/python -m pytest --doctest-modules src/mixtura
 
 lint: $(VENV)/test.stamp ## ruff and mypy
