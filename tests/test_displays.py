@@ -13,7 +13,9 @@ from mixtura import (
     GaussianMixture,
     GaussianMixtureClassifier,
     GaussianMixtureIC,
+    GaussianMixtureImputer,
     GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
     Mixture,
 )
 from mixtura.datasets import load_old_faithful
@@ -356,3 +358,12 @@ def test_matplotlib_is_imported_when_a_picture_is_asked_for():
     )
     answer = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_an_imputer_and_a_regressor_show_the_mixture_behind_them(two):
+    holed = FAITHFUL.copy()
+    holed[::7, 0] = np.nan
+    imputer = GaussianMixtureImputer(2, random_state=0).fit(holed)
+    assert imputer.plot(holed).ax_ is not None and imputer.plot().ax_ is not None
+    regressor = GaussianMixtureRegressor(2, random_state=0).fit(FAITHFUL[:, :1], FAITHFUL[:, 1])
+    assert regressor.plot(FAITHFUL[:, :1], FAITHFUL[:, 1], kind="density").ax_ is not None

@@ -57,3 +57,19 @@ def test_a_weight_is_a_number_of_rows(name, kind, rng):
         assert weighted.converged_ and weighted.n_observations_ == weights.sum()
     if kind == "choice":
         assert weighted.best_params_ == repeated.best_params_
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_last_feature_follows_from_the_others(name, rng):
+    """The regressor, with weights, beside their mean."""
+    rows, _ = DATA[name]()
+    rows = rows[:, rows.std(axis=0) > 0]
+    weights = rng.integers(0, 3, len(rows))
+    kept = np.repeat(np.arange(len(rows)), weights)
+    shared = {"n_components": 1, "covariance_type": "full", "prior": "default"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapsedComponentWarning)
+        weighted = mixtura.GaussianMixtureRegressor(**shared).fit(rows[:, :-1], rows[:, -1], sample_weight=weights)
+        repeated = mixtura.GaussianMixtureRegressor(**shared).fit(rows[kept, :-1], rows[kept, -1])
+    np.testing.assert_allclose(weighted.predict(rows[:9, :-1]), repeated.predict(rows[:9, :-1]), rtol=1e-6, atol=1e-8)
+    assert weighted.score(rows[:, :-1], rows[:, -1]) > 0.3

@@ -279,6 +279,11 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
         assert best is not None
         return best, bic
 
+    def plot(self, X: Any = None, *, kind: str | None = None, **options: Any) -> Any:
+        """Draw the mixture behind it, as `GaussianMixture.plot` does; rows may have missing values."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.plot(X, kind=kind, **options)
+
     @property
     def mixture_(self) -> Mixture:
         """The fitted distribution, of the features with observed values."""

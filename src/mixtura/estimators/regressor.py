@@ -280,6 +280,12 @@ class GaussianMixtureRegressor(MissingAllowedMixin, MultiOutputMixin, RegressorM
         raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
         return rows.astype(np.float64, copy=False)
 
+    def plot(self, X: Any = None, y: Any = None, *, kind: str | None = None, **options: Any) -> Any:
+        """Draw the joint mixture as `GaussianMixture.plot` does: rows with their targets as the last features."""
+        check_is_fitted(self, "estimator_")
+        joint = None if X is None else np.column_stack([np.asarray(X, dtype=float), np.asarray(y, dtype=float)])
+        return self.estimator_.plot(joint, kind=kind, **options)
+
     def summary(self) -> str:
         """The fitted joint mixture as text: facts, then a line a component, the targets' columns last."""
         check_is_fitted(self, "estimator_")
