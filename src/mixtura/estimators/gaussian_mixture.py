@@ -218,7 +218,7 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
         ----------
         X : array or data frame of shape (N, D), or where rows are
             A dask array or data frame; or files, as `mixtura.open_rows` takes them
-            or as what it returns: "data.parquet", a folder, "folder/*.csv.gz", ...
+            or as what it returns: ``"data.parquet"``, a folder, ``"folder/*.csv.gz"``, ...
         y : ignored
         sample_weight : array of shape (N,), optional
             Frequency weights: a row of weight two counts as two rows, one of
