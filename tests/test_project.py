@@ -71,8 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bootstrap": VALUES | {"estimators"},
     "likelihood_ratio": VALUES | {"estimators"},
     "spatial": set(),
-    "image": {"estimators", "spatial"},
-    "video": {"estimators"},
+    "image": {"engine", "estimators", "spatial"},
+    "video": {"engine", "estimators"},
     "tracking": {"shape"},
     "datasets": set(),
 }

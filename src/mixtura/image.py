@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mixtura.engine.threads import share_out, thread_count
 from mixtura.estimators.base import CollapsedComponentWarning, check_random_state
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
@@ -114,8 +113,7 @@ def segment_image(
             proba[tile.box] = np.moveaxis(maps, 0, -1)
 
     model.n_threads = 1  # the tiles share the threads
-    with ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(segment, tiles(shape, SWEEPS if spatial_weight else 0)))
+    share_out(tiles(shape, SWEEPS if spatial_weight else 0), segment, thread_count(n_threads))
     model.n_threads = n_threads
     if present is not None:
         labels[~present] = start_label - 1
@@ -189,17 +187,21 @@ def _fit(
         return GaussianMixture(int(n_segments), **shared).fit(rows)
 
 
+def _kind(pixels: NDArray[Any]) -> type[np.floating[Any]]:
+    """The smaller of float32 and float64 that holds the pixels exactly."""
+    return np.float32 if pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32 else np.float64
+
+
 def _sample(
     pixels: NDArray[Any], present: NDArray[np.bool_] | None, count: int, size: int, rng: Any
 ) -> NDArray[Any]:
     """That many of the pixels (n, C) that are there, in random order."""
-    kind = np.float32 if pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32 else np.float64
     if size == count and present is None:
-        return np.asarray(pixels.reshape(count, -1)[rng.permutation(count)], dtype=kind)
+        return np.asarray(pixels.reshape(count, -1)[rng.permutation(count)], dtype=_kind(pixels))
     chosen = rng.choice(count, size, replace=False) if count < 4 * size else _distinct(count, size, rng)
     if present is not None:
         chosen = np.flatnonzero(present)[chosen]
-    return np.asarray(pixels[np.unravel_index(chosen, pixels.shape[:-1])], dtype=kind)
+    return np.asarray(pixels[np.unravel_index(chosen, pixels.shape[:-1])], dtype=_kind(pixels))
 
 
 def _distinct(count: int, size: int, rng: Any) -> NDArray[np.int64]:
@@ -228,8 +230,7 @@ def _responsibilities(
 ) -> NDArray[np.float32]:
     """Responsibilities (K, ...) of a tile's pixels (..., C)."""
     shape, channels = pixels.shape[:-1], pixels.shape[-1]
-    kind = np.float32 if pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32 else np.float64
-    rows = np.ascontiguousarray(pixels.reshape(-1, channels), dtype=kind)
+    rows = np.ascontiguousarray(pixels.reshape(-1, channels), dtype=_kind(pixels))
     maps = np.ascontiguousarray(model.predict_proba(rows).T, dtype=np.float32).reshape(-1, *shape)
     if weight == 0:
         return maps

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
+from mixtura.engine.threads import share_out, thread_count
 from mixtura.estimators.base import BaseEstimator, check_is_fitted
 
 __all__ = ["BackgroundMixture"]
@@ -171,8 +170,7 @@ class BackgroundMixture(BaseEstimator):  # type: ignore[misc]
         mask = np.empty(planes.shape[1:], dtype=bool)
         state = _State(self, planes, mask, learning_rate, gain)
         runs = [slice(start, start + RUN) for start in range(0, mask.size, RUN)]
-        with ThreadPoolExecutor(self.n_threads or len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(state.advance, runs))
+        share_out(runs, state.advance, thread_count(self.n_threads))
         return _tidy(mask, self.min_neighbours)
 
     def _planes(self, frame: ArrayLike) -> Single:
