@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from mixtura import GaussianMixture, open_rows
 from mixtura.source import FileSource
-from mixtura.table import TableError, reader
+from mixtura.table import TableError, bytes_of, reader
 
 
 def frame(n_rows: int = 5000) -> pd.DataFrame:
@@ -78,8 +78,7 @@ def test_empty_files_among_others(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     fails(tmp_path / "empty", "empty: the folder has no file that ends in")
     frame(0).to_parquet(tmp_path / "empty" / "0.parquet")
-    with pytest.raises(ValueError, match="there are no rows of data"):
-        GaussianMixture(1).fit(tmp_path / "empty")
+    fails(tmp_path / "empty", "empty: there are no rows of data")
 
 
 @pytest.mark.parametrize(
@@ -93,12 +92,12 @@ def test_empty_files_among_others(tmp_path: Path) -> None:
         ('1.5,"2', "line [0-9]+: unexpected end of data"),
     ],
 )
-@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".CSV.GZ"])
 def test_bad_lines(line: str, message: str, ending: str, tmp_path: Path) -> None:
     text = frame(4000).to_csv(index=False) + line + "\n"
     path = tmp_path / f"rows{ending}"
-    path.write_bytes(gzip.compress(text.encode()) if ending.endswith("gz") else text.encode())
-    if line.endswith('"2') and ending.endswith("gz"):
+    path.write_bytes(gzip.compress(text.encode()) if ending.lower().endswith("gz") else text.encode())
+    if line.endswith('"2') and ending.lower().endswith("gz"):
         return  # pyarrow takes a compressed file's last cell without its closing quotation mark
     fails(path, f"^{path}: {message}")
 
@@ -122,9 +121,8 @@ def test_weights_that_are_none(weight: float, message: str, tmp_path: Path) -> N
     weights[2005] = weight
     frame().assign(w=weights).to_parquet(tmp_path / "rows.parquet", row_group_size=1000)
     fails(tmp_path, f"rows.parquet: {message}", weights="w")
-    with pytest.raises(ValueError, match="there are no rows"):
-        frame().assign(w=0.0).to_parquet(tmp_path / "rows.parquet")
-        GaussianMixture(1).fit(open_rows(tmp_path, weights="w"))
+    frame().assign(w=0.0).to_parquet(tmp_path / "rows.parquet")
+    fails(tmp_path, f"^{tmp_path}: there are no rows of positive weight: all of column 'w' is zero", weights="w")
     with pytest.raises(ValueError, match="those of a file are a column"):
         GaussianMixture(1).fit(tmp_path, sample_weight=weights)
 
@@ -173,12 +171,16 @@ def test_features_that_are_not_the_models(tmp_path: Path) -> None:
 
 
 def test_limits_that_are_none_or_too_small(tmp_path: Path) -> None:
-    for limit in ("much", "0", -5, "1.2.3G"):
+    limits = {"2000": 2000, "500k": 500_000, "1.5 GB": 1_500_000_000, "512MiB": 2**29, "1gib": 2**30, "3Ki": 3072}
+    assert {text: bytes_of(text) for text in limits} == limits
+    for limit in ("much", "0", -5, "1.2.3G", "5iB"):
         with pytest.raises(ValueError, match="memory_limit must be a number of bytes"):
             open_rows("rows.csv", memory_limit=limit)
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(50_000, 20)))
     with pytest.raises(ValueError, match="memory_limit is 1 MB, but blocks of rows with 20 features"):
         GaussianMixture(1).fit(open_rows(tmp_path / "rows.npy", memory_limit="1MB"))
+    with pytest.raises(ValueError, match=r"memory_limit is 12\.5 kB, but"):
+        GaussianMixture(1).fit(open_rows(tmp_path / "rows.npy", memory_limit=12_500))
 
 
 def test_blocks_that_are_none() -> None:

@@ -147,7 +147,7 @@ MemoryLimit = Annotated[
         "--memory-limit",
         metavar="BYTES",
         callback=memory_limit,
-        help="Read DATA a piece at a time within so much memory: 500M, 2GB. Several or large files always are (1GB).",
+        help="Read DATA a piece at a time within so much memory: 500M, 2GiB. Several or large files always are (1GB).",
     ),
 ]
 DaskAddress = Annotated[

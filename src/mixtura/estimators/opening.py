@@ -16,7 +16,7 @@ from mixtura.shape import Array
 from mixtura.source import ArraySource, FileSource, Source
 from mixtura.table import RowReader, is_place, open_rows
 
-__all__ = ["WEIGHTS_ARE_A_COLUMN", "is_lazy", "opened", "reader_of"]
+__all__ = ["WEIGHTS_ARE_A_COLUMN", "is_lazy", "know_features", "opened", "reader_of"]
 
 WEIGHTS_ARE_A_COLUMN = "sample_weight is for rows in memory; those of a file are a column: open_rows(..., weights=NAME)"
 
@@ -65,7 +65,7 @@ def opened(
         from mixtura.engine.dask_rows import names_of
 
         with on_cluster(X, sample_weight, estimator.n_threads) as cluster:
-            _know_features(estimator, cluster.n_features, names_of(X))
+            know_features(estimator, cluster.n_features, names_of(X))
             _check_streamable(estimator)
             yield cluster, None
         return
@@ -77,7 +77,7 @@ def opened(
         return
     if sample_weight is not None:
         raise ValueError(WEIGHTS_ARE_A_COLUMN)
-    _know_features(estimator, reader.n_features, reader.names)
+    know_features(estimator, reader.n_features, reader.names)
     with reader.source() as file:
         source = file.at_hand()
         if isinstance(source, FileSource):
@@ -95,7 +95,7 @@ def _positive(rows: NDArray[Any], weights: Array | None) -> tuple[ArraySource, N
     return ArraySource(rows, weights, has_missing(rows)), kept
 
 
-def _know_features(estimator: Any, n_features: int, names: Sequence[str] | None) -> None:
+def know_features(estimator: Any, n_features: int, names: Sequence[str] | None) -> None:
     """What scikit-learn's validation of an array would have noted."""
     estimator.n_features_in_ = n_features
     estimator.__dict__.pop("feature_names_in_", None)

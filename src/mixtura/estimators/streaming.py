@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from mixtura.estimators.base import available_if, check_rows, check_weights, rai
 from mixtura.estimators.fitted import FittedMixture
 from mixtura.estimators.fitting import Fit, fit_mixture
 from mixtura.estimators.incomplete import has_missing, mean_log_jacobian
+from mixtura.estimators.opening import WEIGHTS_ARE_A_COLUMN, know_features, reader_of
 from mixtura.estimators.parameters import check_parameters
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
@@ -109,8 +111,9 @@ class PartialFitMixin(FittedMixture):
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D)
-            One row is enough. Until there are K rows they are held and nothing is fitted.
+        X : array or data frame of shape (n, D), or files
+            One row is enough. Until there are K rows they are held and nothing is fitted. Files, as
+            `mixtura.open_rows` takes them or as what it returns, are read once, a piece after the other.
         y : ignored
         sample_weight : array of shape (n,), optional
 
@@ -141,17 +144,36 @@ class PartialFitMixin(FittedMixture):
         """
         check_parameters(self)
         first = self._learning is None and not hasattr(self, "mixture_")
-        rows = check_rows(self, X, reset=first, missing_allowed=True)
-        weights = check_weights(sample_weight, rows.shape[0])
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
-        learning = self._begun(rows.shape[1])
-        if weights is not None:
-            rows, weights = rows[weights > 0], weights[weights > 0]
-        self._learn(learning, rows, weights)
+        pieces = self._pieces(X, sample_weight, first)
+        learning = self._begun(self.n_features_in_)
+        n_rows = 0
+        for rows, weights in pieces:
+            n_rows += len(rows)
+            if weights is not None:
+                rows, weights = rows[weights > 0], weights[weights > 0]
+            self._learn(learning, rows, weights)
+        if n_rows == 0:
+            raise ValueError("there are no rows of data")
         self._learning = learning
         if learning.stream is not None:
             self._set_learnt(learning)
         return self
+
+    def _pieces(
+        self, X: Any, sample_weight: ArrayLike | None, first: bool
+    ) -> Iterable[tuple[NDArray[Any], Array | None]]:
+        """Checked rows and weights: all at once, or a piece of a file at a time."""
+        reader = reader_of(self, X, fitted=not first)
+        if reader is None:
+            rows = check_rows(self, X, reset=first, missing_allowed=True)
+            weights = check_weights(sample_weight, rows.shape[0])
+            raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
+            return [(rows, weights)]
+        if sample_weight is not None:
+            raise ValueError(WEIGHTS_ARE_A_COLUMN)
+        if first:
+            know_features(self, reader.n_features, reader.names)
+        return reader
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a mixture: held rows alone are none."""

@@ -135,8 +135,8 @@ class FileSource:
         needed = min(self.n_rows, max(part, block)) * self._rows.row_bytes
         if needed > self._memory_limit / 2:
             raise ValueError(
-                f"memory_limit is {self._memory_limit / 1e6:.0f} MB, but blocks of rows with {self.n_features} "
-                f"features for {threads} threads take {needed / 1e6:.0f} MB; it must be at least twice that"
+                f"memory_limit is {_shown(self._memory_limit)}, but blocks of rows with {self.n_features} "
+                f"features for {threads} threads take {_shown(needed)}; it must be at least twice that"
             )
 
     def _piece(self, part: slice) -> ArraySource:
@@ -192,14 +192,22 @@ class FileSource:
     def _check_size(self, n_rows: int) -> None:
         if n_rows * self._rows.row_bytes > self._memory_limit * KEPT_SHARE:
             raise ValueError(
-                f"a sample of {n_rows} rows is needed, which takes {n_rows * self._rows.row_bytes / 1e6:.0f} MB: more "
-                f"than a quarter of the memory_limit of {self._memory_limit / 1e6:.0f} MB; raise that"
+                f"a sample of {n_rows} rows is needed, which takes {_shown(n_rows * self._rows.row_bytes)}: more than "
+                f"a quarter of the memory_limit of {_shown(self._memory_limit)}; raise that"
             )
 
     def at_hand(self) -> Source:
         """A copy in memory where that is small."""
         small = self.n_rows * self._rows.row_bytes <= self._memory_limit * KEPT_SHARE
         return self.take(slice(None)) if small else self
+
+
+def _shown(size: float) -> str:
+    """Bytes in words, to three digits."""
+    for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
+        if size >= 10**power:
+            return f"{size / 10**power:.3g} {unit}"
+    return f"{size:.0f} bytes"
 
 
 def _some(matrix: Matrix, part: slice, inside: NDArray[Any]) -> NDArray[Any]:

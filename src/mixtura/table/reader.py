@@ -33,7 +33,7 @@ __all__ = ["RowReader", "bytes_of", "is_place", "open_rows"]
 PIECE_SHARE = 1 / 64
 MOST_PIECE_BYTES = 8 << 20
 
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 ENDINGS = (".parquet", ".pq", ".npy", *filter(None, DELIMITERS))
 
 
@@ -68,7 +68,7 @@ def open_rows(
         Texts that stand for a missing value in a text file, besides the empty
         cell and "nan".
     memory_limit : int or str, default="1GB"
-        Bytes ("500M", "2GB") that reading and computing may take at a time,
+        Bytes ("500M", "2GB", "512MiB") that reading and computing may take at a time,
         beyond what Python and the libraries take. What is returned, such as a
         label a row, comes on top.
     cache_folder : path-like, optional
@@ -103,20 +103,20 @@ def open_rows(
 
 
 def bytes_of(limit: int | str) -> int:
-    """A number of bytes, as in ``"500M"`` or ``"1.5GB"``.
+    """A number of bytes, as in ``"500M"``, ``"1.5GB"`` or, in powers of 1024, ``"512MiB"``.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]?)B?\s*", str(limit).upper())
+    found = re.fullmatch(r"\s*([0-9.]+)\s*(?:([KMGT])(I?))?B?\s*", str(limit).upper())
     try:
-        number = int(float(found[1]) * UNITS[found[2]]) if found else 0
+        number = int(float(found[1]) * (1024 if found[3] else 1000) ** POWERS[found[2] or ""]) if found else 0
     except ValueError:
         number = 0
     if number < 1:
-        raise ValueError(f"memory_limit must be a number of bytes like 500M or 1GB; got {limit!r}")
+        raise ValueError(f"memory_limit must be a number of bytes like 500M, 1GB or 512MiB; got {limit!r}")
     return number
 
 
@@ -173,6 +173,15 @@ class RowReader:
         return len(self._files[0].columns.features)
 
     @property
+    def label(self) -> str:
+        """What to call them in a message."""
+        if not is_place(self._data):
+            return BlockRows.path
+        places = self._data if isinstance(self._data, list | tuple) else [self._data]
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        return f"{os.fspath(places[0])}{more}"
+
+    @property
     def weights_name(self) -> str | None:
         """The column of the weights."""
         return self._request.weights
@@ -225,9 +234,15 @@ class RowReader:
         single = all(file.single for file in self._files)
         writer = CacheWriter(self.n_features, single, self._cache_folder, fingerprint)
         closing.callback(writer.close)
+        seen = kept = 0
         while first is not None:
-            writer.append(*_positive(*first))
+            rows, shares = _positive(*first)
+            writer.append(rows, shares)
+            seen, kept = seen + len(first[0]), kept + len(rows)
             first = next(pieces, None)
+        if not kept:
+            weightless = f" of positive weight: all of column {self.weights_name!r} is zero" if seen else " of data"
+            raise TableError(f"{self.label}: there are no rows{weightless}")
         if fingerprint is not None and fingerprint != self._fingerprint():
             raise TableError("a file has changed while it was read")
         return writer.source(self.memory_limit)

@@ -18,7 +18,7 @@ from mixtura.table.text import ALWAYS_MISSING, DELIMITERS, PERHAPS_MISSING, Cell
 
 __all__ = ["COMPRESSIONS", "TextRows"]
 
-COMPRESSIONS = (".gz", ".zst")
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 #: Of a first line, so much is looked at.
 LONGEST_LINE = 1 << 20
@@ -33,11 +33,16 @@ class _TextFile(Cells):
 
     path: str
 
+    @property
+    def compression(self) -> str | None:
+        """Its name; None where there is none."""
+        return COMPRESSIONS.get(Path(self.path).suffix.lower())
+
     def open(self) -> IO[bytes]:
         """Its bytes, without their compression."""
-        if self.path.endswith(".gz"):
+        if self.compression == "gzip":
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
-        if self.path.endswith(".zst"):
+        if self.compression == "zstd":
             try:
                 import pyarrow
             except ImportError:
@@ -141,7 +146,7 @@ class TextRows:
             ),
         )
         try:
-            with pyarrow.input_stream(self.path, compression="detect") as stream:
+            with pyarrow.input_stream(self.path, compression=self._text.compression) as stream:
                 for batch in arrow_csv.open_csv(stream, *options):
                     values = np.column_stack([column.to_numpy(zero_copy_only=False) for column in batch.columns])
                     n_missing = sum(column.null_count for column in batch.columns)
@@ -155,7 +160,7 @@ class TextRows:
 
     def _ends_in_a_quotation(self) -> bool:
         """Whether the last line opens a quotation that nothing closes: pyarrow takes it for a cell."""
-        if self.path.endswith(COMPRESSIONS):
+        if self._text.compression:
             return False
         with open(self.path, "rb") as stream:
             stream.seek(max(0, stream.seek(0, 2) - BLOCK_BYTES // 16))
