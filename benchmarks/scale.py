@@ -1,4 +1,4 @@
-"""Larger than memory, and on more than one worker: ``python benchmarks/scale.py [--gigabytes 4] [--rows 10000000]``.
+"""Larger than memory, and on more than one worker: ``python benchmarks/scale.py [--only files|dask|overhead]``.
 
 Run it on an idle machine. Writes scale.json beside this file, and docs/scale.md
 from that. The generated files are removed in the end.
@@ -7,7 +7,9 @@ from that. The generated files are removed in the end.
    limit of 1 GB; rows per second of a pass after the first, against the same
    pass over rows in memory, in turn; and the log likelihood of a part that fits
    into memory, from the file and in memory.
-2. Dask: one and two workers of one thread; a pass against the threaded engine.
+2. Dask: one and two workers of one thread; and what a task costs, from passes over next to no rows.
+3. Dask's overhead: a pass of two workers of one thread and one of the threaded engine on two threads over the
+   same rows, in turn; medians (``--only overhead``).
 """
 
 from __future__ import annotations
@@ -46,10 +48,13 @@ FIT = {"n_components": K, "random_state": 0, "max_iter": 6, "tol": 0.0, "n_init"
 
 
 ASSUMPTIONS = """\
-A pass over 1e9 rows, from the measured seconds a row of one thread, the measured bytes, and the measured cost
-of a task (what a pass of two workers took beyond the threaded engine, a partition). Assumed: four partitions
-a worker; one scheduler hands out all tasks one after the other; each worker has a link of 1 Gbit/s; each
-level of the tree costs a millisecond more; workers are alike, and none is lost."""
+A pass over 1e9 rows, from the measured seconds a row of one thread, the measured bytes, and the measured cost of a
+task: passes over next to no rows take {fixed:.0f} ms and {task:.1f} ms a task. Assumed: workers of one thread with four
+partitions each, which are one task; one scheduler hands out all tasks one after the other, and all that travels goes
+into it and out again over one link of 1 Gbit/s; workers are alike, and none is lost."""
+
+#: Partitions of a worker, in the model.
+EACH = 4
 
 
 def truth() -> Mixture:
@@ -178,37 +183,73 @@ def same_log_likelihood(folder: str) -> dict[str, Any]:
     return {"part_rows": len(rows), "log_likelihood_file": found, "log_likelihood_memory": expected}
 
 
-def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
-    """Seconds of a pass with one and two workers of one thread, and of the threaded engine with as many threads."""
+def passes_on_dask(workers: int, partitions: list[int]) -> Any:
+    """A context: the engine over so many rows in each partition, on workers of one thread, after a first pass."""
+    import contextlib
+
     import dask.array as da
     from distributed import Client, LocalCluster
 
     from mixtura.engine.dask import on_cluster
 
-    mixture = truth()
-    to = Standardization.of_mixture(mixture)
-    forms = to.forward(mixture).forms
-    step = -(-n_rows // 16)
-    rows = np.concatenate([rows_of(i, min(step, n_rows - i * step)) for i in range(16)])
-    threaded = {t: seconds_of_passes(create_engine("auto", ArraySource(rows), to, t), forms, repeats) for t in (1, 2)}
-    del rows
-    blocks = [da.from_delayed(delayed_rows(i, min(step, n_rows - i * step)), (min(step, n_rows - i * step), D), float)
-              for i in range(16)]  # fmt: skip
-    found: dict[str, Any] = {"rows": n_rows, "partitions": 16}
-    for workers in (1, 2):
+    @contextlib.contextmanager
+    def opened() -> Any:
+        blocks = [da.from_delayed(delayed_rows(i, n), (n, D), float) for i, n in enumerate(partitions)]
         with (
             LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0,
                          silence_logs=logging.CRITICAL) as cluster,
             Client(cluster),
             on_cluster(da.concatenate(blocks), None, None) as source,
         ):  # fmt: skip
-            engine = source.create_engine("auto", to, None)
-            engine.reduce([forms])
-            found[f"seconds_a_pass_{workers}_workers"] = seconds_of_passes(engine, forms, repeats)
+            engine = source.create_engine("auto", Standardization.of_mixture(truth()), None)
+            for _ in range(2):  # in the first one, partitions may still move
+                engine.reduce([forms_of_truth()])
+            yield engine
+
+    return opened()
+
+
+def forms_of_truth() -> Any:
+    """The forms of the mixture that the rows are from."""
+    return Standardization.of_mixture(truth()).forward(truth()).forms
+
+
+def sizes(n_rows: int) -> list[int]:
+    """Rows of each of 16 partitions."""
+    step = -(-n_rows // 16)
+    return [min(step, n_rows - i * step) for i in range(16)]
+
+
+def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
+    """Seconds of a pass with one and two workers of one thread; and of passes over next to no rows, by tasks."""
+    found: dict[str, Any] = {"rows": n_rows, "partitions": 16}
+    for workers in (1, 2):
+        with passes_on_dask(workers, sizes(n_rows)) as engine:
+            found[f"seconds_a_pass_{workers}_workers"] = seconds_of_passes(engine, forms_of_truth(), repeats)
             found["bytes_per_pass"] = engine.bytes_per_pass
-    found |= {f"seconds_a_pass_{t}_threads": seconds for t, seconds in threaded.items()}
-    one, two = found["seconds_a_pass_1_workers"], found["seconds_a_pass_2_workers"]
-    return {**found, "speedup": one / two, "overhead": two / threaded[2] - 1}
+    found["speedup"] = found["seconds_a_pass_1_workers"] / found["seconds_a_pass_2_workers"]
+    seconds = {}
+    for tasks in (2, 64):  # tasks of eight partitions each
+        with passes_on_dask(2, [20] * 8 * tasks) as engine:
+            seconds[tasks] = seconds_of_passes(engine, forms_of_truth(), 4 * repeats)
+    found["seconds_a_task"] = (seconds[64] - seconds[2]) / 62
+    found["seconds_of_an_empty_pass"] = seconds[2] - 2 * found["seconds_a_task"]
+    return found
+
+
+def overhead(n_rows: int, repeats: int) -> dict[str, Any]:
+    """A pass of two workers of one thread and one of the engine on two threads, over the same rows, in turn."""
+    rows = np.concatenate([rows_of(i, n) for i, n in enumerate(sizes(n_rows))])
+    engines = {t: create_engine("auto", ArraySource(rows), Standardization.of_mixture(truth()), t) for t in (1, 2)}
+    seconds: dict[str, list[float]] = {"2_workers": [], "2_threads": [], "1_threads": []}
+    with passes_on_dask(2, sizes(n_rows)) as dask:
+        kinds = {"2_workers": dask, "2_threads": engines[2], "1_threads": engines[1]}
+        for _ in range(repeats):
+            for name, engine in kinds.items():
+                seconds[name].append(seconds_of_passes(engine, forms_of_truth(), 1))
+    medians = {f"seconds_a_pass_{name}": statistics.median(some) for name, some in seconds.items()}
+    share = medians["seconds_a_pass_2_workers"] / medians["seconds_a_pass_2_threads"] - 1
+    return {"rows": n_rows, **medians, "overhead": share, "each": seconds, "load_average": os.getloadavg()[0]}
 
 
 def delayed_rows(number: int, n_rows: int) -> Any:
@@ -218,21 +259,20 @@ def delayed_rows(number: int, n_rows: int) -> Any:
     return dask.delayed(rows_of)(number, n_rows)
 
 
-def cost_model(dask: dict[str, Any]) -> list[dict[str, float]]:
+def cost_model(dask: dict[str, Any], overhead: dict[str, Any]) -> list[dict[str, float]]:
     """A pass over 1e9 rows on 10, 100 and 1000 workers, from what was measured."""
-    per_row = dask["seconds_a_pass_1_threads"] / dask["rows"]
-    per_task = max(0.0, dask["seconds_a_pass_2_workers"] - dask["seconds_a_pass_2_threads"]) / dask["partitions"]
+    per_row = overhead["seconds_a_pass_1_threads"] / overhead["rows"]
     per_partition = dask["bytes_per_pass"] / dask["partitions"]
     table = []
     for workers in (10, 100, 1000):
-        partitions = 4 * workers
         compute = 1e9 * per_row / workers
-        schedule = partitions * 8 / 7 * per_task  # one scheduler hands out all tasks, those of the tree too
-        network = per_partition * partitions / workers / 1.25e8 + np.log(partitions) / np.log(8) * 0.001
-        total = compute + schedule + network
+        schedule = dask["seconds_of_an_empty_pass"] + workers * dask["seconds_a_task"]
+        network = 2 * per_partition * EACH * workers / 1.25e8
+        beyond = schedule + network
         table.append(
-            {"workers": workers, "compute": compute, "schedule": schedule, "network": float(network),
-             "efficiency": float(compute / total), "bytes": per_partition * partitions}
+            {"workers": workers, "compute": compute, "schedule": schedule, "network": network,
+             "efficiency": compute / (compute + beyond), "bytes": per_partition * EACH * workers,
+             "rows_for_80_percent": 4 * beyond * workers / per_row}
         )  # fmt: skip
     return table
 
@@ -256,24 +296,37 @@ def page(found: dict[str, Any]) -> str:
             f"| log likelihood of {one['part_rows']:.3g} rows, from the file and in memory | 1e-9 | {gap:.1g} |",
             f"| decoding into the block cache, once | | {one['seconds_to_decode']:.1f} s |",
         ]
+    if "overhead" in found:
+        one = found["overhead"]
+        lines += [
+            f"| Dask, {one['rows']:.3g} rows: a pass of two workers of one thread, against the engine on two threads | "
+            f"at most 15 % more | {one['overhead']:+.1%} ({one['seconds_a_pass_2_workers']:.3f} s against "
+            f"{one['seconds_a_pass_2_threads']:.3f} s) |",
+        ]
     if "dask" in found:
-        two = found["dask"]
-        lines += [
-            f"| Dask, {two['rows']:.3g} rows: two workers of one thread against one | at least 1.7 | "
-            f"{two['speedup']:.2f} |",
-            f"| Dask, two workers against the engine on two threads | at most 15 % more | {two['overhead']:+.1%} |",
-            f"| Dask, bytes that travel in an iteration, at most | statistics only | "
-            f"{two['bytes_per_pass'] / 1e3:.0f} kB |",
-        ]
-        lines += ["", "## More workers, simulated", "", ASSUMPTIONS, ""]
-        lines += ["| workers | computing, s | scheduling, s | network, s | efficiency | bytes an iteration |"]
-        lines += ["|---|---|---|---|---|---|"]
-        lines += [
-            f"| {row['workers']} | {row['compute']:.2f} | {row['schedule']:.2f} | {row['network']:.3f} | "
-            f"{row['efficiency']:.0%} | {row['bytes'] / 1e6:.1f} MB |"
-            for row in found["cost_model"]
-        ]
+        lines += dask_lines(found)
     return "\n".join(lines) + "\n"
+
+
+def dask_lines(found: dict[str, Any]) -> list[str]:
+    """What was measured of Dask, and the model of more workers."""
+    two = found["dask"]
+    lines = [
+        f"| Dask, two workers of one thread against one | at least 1.7 | {two['speedup']:.2f} |",
+        f"| Dask, bytes that travel in an iteration, at most | statistics and parameters only | "
+        f"{two['bytes_per_pass'] / 1e3:.0f} kB |",
+        *["", "## More workers, simulated", ""],
+        ASSUMPTIONS.format(fixed=1e3 * two["seconds_of_an_empty_pass"], task=1e3 * two["seconds_a_task"]),
+        "",
+        "| workers | computing, s | scheduling, s | network, s | efficiency | bytes an iteration | "
+        "rows for an efficiency of 80 % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {row['workers']} | {row['compute']:.2f} | {row['schedule']:.2f} | {row['network']:.3f} | "
+        f"{row['efficiency']:.0%} | {row['bytes'] / 1e6:.1f} MB | {row['rows_for_80_percent']:.1g} |"
+        for row in found["cost_model"]
+    ]
 
 
 def main() -> None:
@@ -282,7 +335,7 @@ def main() -> None:
     asked.add_argument("--gigabytes", type=float, default=4.0)
     asked.add_argument("--rows", type=int, default=10_000_000)
     asked.add_argument("--repeats", type=int, default=5)
-    asked.add_argument("--only", choices=["files", "dask"])
+    asked.add_argument("--only", choices=["files", "dask", "overhead"])
     asked.add_argument("--child")
     asked.add_argument("--dry", action="store_true", help="store nothing")
     options = asked.parse_args()
@@ -292,11 +345,14 @@ def main() -> None:
     found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if options.only and RESULTS.exists() else {}
     found["machine"] = {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()}
     found["machine"]["load_average"] = os.getloadavg()[0]  # before
-    if options.only != "dask":
+    if options.only in (None, "files"):
         found["files"] = files(options.gigabytes, options.repeats)
-    if options.only != "files":
+    if options.only in (None, "dask"):
         found["dask"] = on_dask(options.rows, options.repeats)
-        found["cost_model"] = cost_model(found["dask"])
+    if options.only in (None, "dask", "overhead"):
+        found["overhead"] = overhead(options.rows, options.repeats)
+    if "dask" in found and "overhead" in found:
+        found["cost_model"] = cost_model(found["dask"], found["overhead"])
     print(page(found))
     if not options.dry:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

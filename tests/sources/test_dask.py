@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from mixtura import GaussianMixture
+from mixtura.engine import dask as engine_of_dask
 from mixtura.engine.dask import DaskEngine
 from mixtura.estimators import gaussian_mixture
 from mixtura.source import ArraySource, PartedSource
@@ -150,6 +151,19 @@ def test_a_checkpoint_of_a_fit_of_a_collection(rng: np.random.Generator, tmp_pat
     assert place.exists()
     with pytest.warns(match="EM stopped at max_iter"):
         assert same(GaussianMixture(**options, checkpoint=place).fit(lazy), expected)
+
+
+@pytest.mark.parametrize(("here", "in_tasks"), [(0, 0), (0, 1 << 20), (1 << 26, 0)])
+def test_sums_are_the_same_wherever_they_are_added(
+    here: int, in_tasks: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the workers, where they are large, as here; and parameters as a task of their own as in the tasks."""
+    rows = rows_of(rng)
+    options = {"n_components": 3, "random_state": 0, "n_init": 1, "tol": 1e-2}
+    expected = in_memory(rows, monkeypatch, **options)
+    monkeypatch.setattr(engine_of_dask, "MOST_BYTES_HERE", here)
+    monkeypatch.setattr(engine_of_dask, "MOST_BYTES_IN_TASKS", in_tasks)
+    assert same(GaussianMixture(**options).fit(da.from_array(rows, chunks=(STEP, 3))), expected)
 
 
 def test_workers_may_come_and_go(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

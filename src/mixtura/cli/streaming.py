@@ -71,7 +71,7 @@ def fit_streamed(
         if dask is None:
             model.fit(reader)
         else:
-            from mixtura.engine.dask import connected
+            from mixtura.engine.dask_files import connected
 
             with connected(dask) as collection:
                 model.fit(*collection(data, reader.names, reader.weights_name))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +23,10 @@ from distributed import Client, Future, default_client
 from numpy.typing import NDArray
 
 from mixtura.engine import create_engine
+from mixtura.engine.dask_placement import Group, placed
 from mixtura.engine.dask_rows import checked, is_frame, weight_blocks
 from mixtura.engine.engine import Engine, RowOutput
-from mixtura.engine.parts import BRANCHES, merged
+from mixtura.engine.parts import TreeSum
 from mixtura.engine.threads import thread_count
 from mixtura.quadratic import QuadraticForms
 from mixtura.source import ArraySource, Block
@@ -38,12 +38,19 @@ __all__ = [
     "DaskEngine",
     "DaskSource",
     "active_client",
-    "connected",
     "on_cluster",
 ]
 
 #: A task that was on a worker when it died is tried so many times more.
 RETRIES = 10
+
+#: Sums of all partitions that take no more than this are fetched, and added here: over a link of 1 Gbit/s half a
+#: second, which is what 500 tasks cost that would add them up on the workers. Larger ones are added there, by eights.
+MOST_BYTES_HERE = 1 << 26
+BRANCHES = 8
+
+#: Parameters that take no more than this in all tasks of a pass together travel in them, else as a task of their own.
+MOST_BYTES_IN_TASKS = 1 << 20
 
 Result = TypeVar("Result")
 
@@ -117,8 +124,19 @@ def _facts(part: Partition) -> tuple[int, int, float, bool]:
     return source.n_rows, source.n_features, source.total_weight, incomplete
 
 
-def _statistics(part: Partition, order: Order) -> list[SufficientStats]:
-    return part.engine(order).reduce(order.forms)
+def _statistics(parts: Sequence[Partition], places: Sequence[int], order: Order) -> TreeSum:
+    """What the partitions in those places add to a pass."""
+    total = TreeSum()
+    for part, place in zip(parts, places, strict=True):
+        total.add(part.engine(order).reduce(order.forms), place)
+    return total
+
+
+def _joined(sums: Sequence[TreeSum]) -> TreeSum:
+    total = TreeSum()
+    for one in sums:
+        total.join(one)
+    return total
 
 
 def _total_log_jacobian(part: Partition, order: Order) -> float:
@@ -162,6 +180,12 @@ class DaskSource:
         self.n_features = max(n_features for _, n_features, *_ in facts)
         self.total_weight = float(sum(weight for n_rows, _, weight, _ in facts if n_rows))
         self.incomplete = any(incomplete for *_, incomplete in facts)
+        self.look()
+
+    def look(self) -> None:
+        """See where the partitions are, for the passes to come."""
+        held, threads = self.client.who_has(self.partitions), self.client.nthreads()
+        self.groups = placed([held.get(one.key, ()) for one in self.partitions], threads)
 
     def create_engine(self, name: str, standardization: Standardization, threads: int | None) -> DaskEngine:
         """The engine over these rows; each worker's are those of that name."""
@@ -170,6 +194,12 @@ class DaskSource:
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
         """A task that is never taken for an earlier one and survives its workers."""
         return self.client.submit(work, *arguments, pure=False, retries=RETRIES)
+
+    def submit_group(self, group: Group, order: Order | Future) -> Future:
+        """The task of adding up a group; the worker named is where it is best done, and others may do it."""
+        where = {} if group.worker is None else {"workers": [group.worker], "allow_other_workers": True}
+        parts = [self.partitions[place] for place in group.places]
+        return self.client.submit(_statistics, parts, group.places, order, pure=False, retries=RETRIES, **where)
 
     def map(self, function: Callable[[Block], Result]) -> Iterator[Result]:
         """See `Source.map`; on the workers, of whose answers one partition's at a time come here."""
@@ -227,15 +257,18 @@ class DaskEngine:
         """See `Engine.reduce`."""
         source = self._source
         asked = replace(self._order, forms=tuple(forms))
-        order = source.submit(_itself, asked)
-        sums = [source.submit(_statistics, part, order) for part in source.partitions]
-        while len(sums) > 1:
-            sums = [source.submit(merged, sums[i : i + BRANCHES]) for i in range(0, len(sums), BRANCHES)]
-        total: list[SufficientStats] = sums[0].result()
-        n_parts = len(source.partitions)
-        # at most: each partition fetches the order, and each sum is fetched by the one that adds it to others
-        self.bytes_per_pass = n_parts * _size(asked) + (n_parts + n_parts // (BRANCHES - 1) + 1) * _size(total)
-        return total
+        few = len(source.partitions) * _bytes_of_sums(asked.forms) <= MOST_BYTES_HERE
+        groups = source.groups if few else [Group(None, [place]) for place in range(len(source.partitions))]
+        # in the tasks themselves, or, where that is much for the scheduler to pass on, from worker to worker
+        size = len(groups) * len(pickle.dumps(asked))
+        order = asked if size <= MOST_BYTES_IN_TASKS else source.submit(_itself, asked)
+        sums = [source.submit_group(group, order) for group in groups]
+        while not few and len(sums) > BRANCHES:
+            sums = [source.submit(_joined, sums[i : i + BRANCHES]) for i in range(0, len(sums), BRANCHES)]
+        source.look()  # while the workers work
+        found = _joined(source.client.gather(sums)).total()
+        self.bytes_per_pass = size + len(source.partitions) * _bytes_of_sums(asked.forms)
+        return found
 
     def map_rows(
         self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
@@ -250,8 +283,9 @@ class DaskEngine:
         return sum(self._source.client.gather(parts))
 
 
-def _size(value: Any) -> int:
-    return len(pickle.dumps(value))
+def _bytes_of_sums(forms: Sequence[QuadraticForms]) -> int:
+    """About what a partition's statistics take."""
+    return sum(8 * (form.whitener.size + 2 * form.center.size + form.n_components + 2) for form in forms)
 
 
 @contextlib.contextmanager
@@ -310,34 +344,3 @@ def _weighted_frame(X: Any, sample_weight: Any) -> list[Any]:
 def _last_column_weighs(rows: Any, single: bool) -> Partition:
     values = np.asarray(rows, dtype=np.float64)
     return _partition(values[:, :-1], values[:, -1], single)
-
-
-@contextlib.contextmanager
-def connected(address: str) -> Iterator[Callable[..., tuple[Any, None, Any]]]:
-    """A client of the cluster at an address, or of one of threads here ("local").
-
-    What it gives is a function of files, features and weights, which returns what `fit` takes.
-    """
-    if address == "local":
-        with active_client():
-            yield _collection
-        return
-    with Client(address):
-        yield _collection
-
-
-def _collection(path: str, names: Sequence[str] | None, weights: str | None) -> tuple[Any, None, Any]:
-    """A lazy data frame of Parquet or CSV files, and its weights."""
-    import dask.dataframe as frames
-
-    if names is None:
-        raise ValueError(f"{path}: --dask needs files with a header: Parquet or CSV")
-    wanted = [*names, *([] if weights is None else [weights])]
-    if os.path.isdir(path):
-        path = os.path.join(path, "*.parquet")
-    text = path.removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".txt"))
-    if text:
-        table = frames.read_csv(path, usecols=wanted, dtype=dict.fromkeys(wanted, float))
-    else:
-        table = frames.read_parquet(path, columns=wanted)
-    return table[list(names)], None, None if weights is None else table[weights]

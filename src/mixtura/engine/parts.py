@@ -21,43 +21,43 @@ from mixtura.shape import Array
 from mixtura.source import ArraySource, Block, PartedSource, Source
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["BRANCHES", "PartsEngine", "TreeSum", "merged"]
-
-#: Sums that are added together at each node of the tree.
-BRANCHES = 8
+__all__ = ["PartsEngine", "TreeSum"]
 
 
 def merged(parts: Sequence[list[SufficientStats]]) -> list[SufficientStats]:
-    """A node of the tree: the sums of several forms over a few parts, in the order of the parts."""
+    """The sums of several forms over a few parts, in the order of the parts."""
     return [reduce(add, of_one_form) for of_one_form in zip(*parts, strict=True)]
 
 
 class TreeSum:
-    """A sum in the fixed tree, of terms that come one after the other; few of them are held at a time."""
+    """A sum in a fixed tree of pairs, of terms that come in any order.
+
+    The node ``i`` of level ``l`` is the sum of the terms ``i 2^l`` to
+    ``(i + 1) 2^l - 1``, and is made as soon as both of its halves are there, so
+    that few are held at a time where neighbours come together.
+    """
 
     def __init__(self) -> None:
-        self._levels: list[list[list[SufficientStats]]] = []
+        self._nodes: dict[tuple[int, int], list[SufficientStats]] = {}
 
-    def add(self, term: list[SufficientStats], level: int = 0) -> None:
-        """Take the next term."""
-        if level == len(self._levels):
-            self._levels.append([])
-        waiting = self._levels[level]
-        waiting.append(term)
-        if len(waiting) == BRANCHES:
-            self._levels[level] = []
-            self.add(merged(waiting), level + 1)
+    def add(self, term: list[SufficientStats], place: int, level: int = 0) -> None:
+        """Take the term, or node of a level, that stands in a place."""
+        neighbour = self._nodes.pop((level, place ^ 1), None)
+        if neighbour is None:
+            self._nodes[level, place] = term
+            return
+        both = [neighbour, term] if place % 2 else [term, neighbour]
+        self.add(merged(both), place // 2, level + 1)
+
+    def join(self, other: TreeSum) -> None:
+        """Take all that another has."""
+        for (level, place), term in other._nodes.items():
+            self.add(term, place, level)
 
     def total(self) -> list[SufficientStats]:
-        """The sum of all terms."""
-        for level in range(len(self._levels)):
-            waiting = self._levels[level]
-            if len(waiting) == 1 and not any(self._levels[level + 1 :]):
-                return waiting[0]
-            if waiting:
-                self._levels[level] = []
-                self.add(merged(waiting), level + 1)
-        return self._levels[-1][0]
+        """The sum of all terms: the last nodes are added first, each being without a neighbour as large."""
+        nodes = sorted(self._nodes.items(), key=lambda node: node[0][1] << node[0][0])
+        return reduce(lambda after, before: merged([before, after]), [term for _, term in reversed(nodes)])
 
 
 class PartsEngine:
@@ -83,8 +83,8 @@ class PartsEngine:
     def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
         """See `Engine.reduce`."""
         total = TreeSum()
-        for engine in self._engines():
-            total.add(engine.reduce(forms))
+        for place, engine in enumerate(self._engines()):
+            total.add(engine.reduce(forms), place)
         return total.total()
 
     def map_rows(
