@@ -8,9 +8,11 @@ the constants that stand in the Python modules; the Python loop is its oracle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain, islice
 from threading import Event
 from typing import Any
 
@@ -24,7 +26,7 @@ from mixtura.mstep import MStep
 from mixtura.shape import Shape
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["run"]
+__all__ = ["run", "run_each"]
 
 #: Multiplications after which a climb returns to Python, which looks for Ctrl-C: some hundredths of a second.
 CALL_WORK = 100_000_000
@@ -37,6 +39,9 @@ FAILED = 3
 
 #: Passes that a run may be expected to make, where the question is whether a second thread is worth its start.
 USUAL_PASSES = 10
+
+#: Runs side by side that are counted on to keep all threads busy.
+MOST_SIDE_BY_SIDE = 8
 
 
 @dataclass(eq=False)
@@ -100,21 +105,62 @@ def run(
         Called after each pass. A KeyboardInterrupt ends the runs and is raised
         again with every trajectory in a sound state.
     """
+    if on_pass is None:
+        run_each((engine, one) for one in trajectories)
+        return
     settings = _Settings(engine, len(trajectories))
     climbs = [climb for one in trajectories if (climb := settings.climb(one)) is not None]
     try:
-        if on_pass is None:
-            _run_side_by_side(engine, climbs)
-        else:
-            _run_in_step(climbs, lambda: on_pass(trajectories))
+        _run_in_step(climbs, lambda: on_pass(trajectories))
     except KeyboardInterrupt:
-        for climb in climbs:
-            climb.settle()
-        for one in trajectories:
-            one.status = Status.INTERRUPTED if one.status is Status.RUNNING else one.status
+        _interrupt(trajectories, climbs)
         raise
-    for group in _by_shape(trajectories):
-        em.run(engine, group, None if on_pass is None else lambda _: on_pass(trajectories))
+    for _, group in _still_running((engine, one) for one in trajectories):
+        em.run(engine, group, lambda _: on_pass(trajectories))
+
+
+def run_each(runs: Iterable[tuple[Engine, Trajectory]]) -> list[Trajectory]:
+    """Run each trajectory on its engine to its end; the first of them while the others are still being made.
+
+    Parameters
+    ----------
+    runs : iterable of (Engine, Trajectory)
+        May be a generator that takes its time: native runs do not wait for it.
+
+    Returns
+    -------
+    list of Trajectory
+        In their order.
+    """
+    coming = iter(runs)
+    first = list(islice(coming, MOST_SIDE_BY_SIDE))
+    settings: dict[Engine, _Settings] = {}
+    all_runs: list[tuple[Engine, Trajectory]] = []
+    crowd = _Crowd()
+    try:
+        for engine, one in chain(first, coming):
+            all_runs.append((engine, one))
+            if engine not in settings:
+                settings[engine] = _Settings(engine, len(first))
+            if (climb := settings[engine].climb(one)) is not None:
+                crowd.add(engine, climb)
+        crowd.finish()
+    except BaseException as error:
+        crowd.abandon()
+        if isinstance(error, KeyboardInterrupt):
+            _interrupt([one for _, one in all_runs], crowd.climbs)
+        raise
+    for engine, group in _still_running(all_runs):
+        em.run(engine, group)
+    return [one for _, one in all_runs]
+
+
+def _interrupt(trajectories: Iterable[Trajectory], climbs: Iterable[_Climb]) -> None:
+    """Leave every trajectory where it has got."""
+    for climb in climbs:
+        climb.settle()
+    for one in trajectories:
+        one.status = Status.INTERRUPTED if one.status is Status.RUNNING else one.status
 
 
 class _Settings:
@@ -122,7 +168,7 @@ class _Settings:
 
     def __init__(self, engine: Engine, n_runs: int = 1) -> None:
         self._offer = getattr(engine, "ground", None)
-        self._n_runs = n_runs
+        self._n_runs = min(n_runs, MOST_SIDE_BY_SIDE)
         self._grounds: dict[int, Any | None] = {}  # by the multiplications for a row
         self._native: dict[tuple[Any, ...], Any] = {}  # native settings: most M-steps have the same
         self._known: dict[tuple[int, int], tuple[MStep, EMOptions, Any | None]] = {}
@@ -193,26 +239,53 @@ def _constants() -> tuple[float | int, ...]:
     )
 
 
-def _run_side_by_side(engine: Any, climbs: Sequence[_Climb]) -> None:
-    """Each run to its end, several at a time on the engine's threads."""
-    if not climbs:
-        return
-    stop = Event()
-    queue = _compiled().Climbs([climb.native for climb in climbs])
+class _Crowd:
+    """Native runs that an engine's threads take one after the other, while more are added."""
 
-    def drain() -> None:
+    def __init__(self) -> None:
+        self.climbs: list[_Climb] = []
+        self._expected = 0  # multiplications
+        self._helpers: list[Future[None]] | None = None
+        self._stop = Event()
+
+    @cached_property
+    def _queue(self) -> Any:
+        return _compiled().Climbs()
+
+    def add(self, engine: Any, climb: _Climb) -> None:
+        """One more run; the other threads begin as soon as there is enough for them to do."""
+        self.climbs.append(climb)
+        self._queue.add(climb.native)
+        self._expected += climb.products * min(USUAL_PASSES, climb.trajectory.options.max_iter)
+        if self._helpers is None and len(self.climbs) > 1:
+            self._helpers = engine.helpers(self._drain, self._expected)
+
+    def finish(self) -> None:
+        """Run all to their ends."""
+        if not self.climbs:
+            return
+        self._queue.close()
+        self._drain()
+        for helper in self._helpers or ():
+            helper.result()
+        for climb in self.climbs:
+            climb.settle()
+
+    def abandon(self) -> None:
+        """Stop; runs at hand may go on for one call."""
+        self._stop.set()
+        if self.climbs:
+            self._queue.close()
+        wait(self._helpers or ())
+
+    def _drain(self) -> None:
         try:
-            at = queue.take()
-            while at < len(climbs) and not stop.is_set():
-                at = queue.drain(at, CALL_WORK)
+            at = self._queue.take()
+            while at >= 0 and not self._stop.is_set():
+                at = self._queue.drain(at, CALL_WORK)
         except BaseException:
-            stop.set()  # the other threads stop within a call too
+            self._stop.set()  # the other threads stop within a call too
             raise
-
-    expected = sum(climb.products * min(USUAL_PASSES, climb.trajectory.options.max_iter) for climb in climbs)
-    engine.side_by_side(drain, len(climbs), expected)
-    for climb in climbs:
-        climb.settle()
 
 
 def _run_in_step(climbs: Sequence[_Climb], on_pass: Callable[[], None]) -> None:
@@ -224,10 +297,10 @@ def _run_in_step(climbs: Sequence[_Climb], on_pass: Callable[[], None]) -> None:
         on_pass()
 
 
-def _by_shape(trajectories: Sequence[Trajectory]) -> list[list[Trajectory]]:
-    """What is still to be run, apart by shape: a pass serves mixtures of one shape."""
-    groups: dict[Shape, list[Trajectory]] = {}
-    for one in trajectories:
+def _still_running(runs: Iterable[tuple[Engine, Trajectory]]) -> Iterator[tuple[Engine, list[Trajectory]]]:
+    """What is left to Python, apart by engine and shape: a pass serves mixtures of one shape."""
+    groups: dict[tuple[Engine, Shape], list[Trajectory]] = {}
+    for engine, one in runs:
         if one.status is Status.RUNNING:
-            groups.setdefault(one.start.shape, []).append(one)
-    return list(groups.values())
+            groups.setdefault((engine, one.start.shape), []).append(one)
+    return ((engine, group) for (engine, _), group in groups.items())

@@ -11,7 +11,7 @@ What a cell gives is a `Start`, which asks for no pass over the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dsygv
 
-from mixtura.climb import run
+from mixtura.climb import run_each
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.mstep import MStep
@@ -146,16 +146,16 @@ class Sweep:
     options: EMOptions
     progress: Progress | None = None
 
-    def run(self, starts: Mapping[int, Sequence[Start]]) -> None:
+    def run(self, starts: Iterable[tuple[int, Sequence[Start]]]) -> None:
         """From starts for each number of components, in the unit-free coordinates, to the best fit of each cell."""
         self._report(0)
-        live = [cell for cell in self.cells if not cell.reason]
-        fresh = self._compete([(cell, start) for cell in live for start in starts[cell.n_components]])
-        lost = [cell for cell in live if not cell.sound]
-        fresh |= self._compete([(cell, start.widened()) for cell in lost for start in starts[cell.n_components]])
+        made: dict[int, Sequence[Start]] = {}
+        fresh = self._compete(self._first(starts, made))
+        lost = [cell for cell in self.cells if not cell.reason and not cell.sound]
+        fresh |= self._compete((cell, start.widened()) for cell in lost for start in made[cell.n_components])
         for step in range(1, ROUNDS + 1):
             self._report(step)
-            fresh = self._compete(list(self._lessons(fresh)))
+            fresh = self._compete(self._lessons(fresh))
             if not fresh:
                 break
         self._report(ROUNDS + 1)
@@ -163,31 +163,52 @@ class Sweep:
     def finish(self, coordinates: Mapping[bool, Coordinates]) -> None:
         """Run each cell's best on, to its optimum on other rows: all of them, after a subsample."""
         self.coordinates = coordinates
-        self._run([(cell, one) for cell in self.cells if (one := cell.go_on(self.options)) is not None])
+        run_each((self._engine(cell), one) for cell in self.cells if (one := cell.go_on(self.options)) is not None)
         for cell in self.cells:
             cell.settle()
+
+    def _first(
+        self, starts: Iterable[tuple[int, Sequence[Start]]], made: dict[int, Sequence[Start]]
+    ) -> Iterator[tuple[Cell, Start]]:
+        """Every cell with each start of its number of components, as they come; what came is noted."""
+        for number, some in starts:
+            made[number] = some
+            of_number = (cell for cell in self.cells if cell.n_components == number and not cell.reason)
+            yield from ((cell, start) for cell in of_number for start in some)
 
     def _report(self, step: int) -> None:
         if self.progress is not None:
             self.progress(step, ROUNDS + 1)
 
-    def _compete(self, proposals: Sequence[tuple[Cell, Start]]) -> set[Cell]:
+    def _compete(self, proposals: Iterable[tuple[Cell, Start]]) -> set[Cell]:
         """Short runs of all proposals, long ones of the best for each cell; the cells that got better."""
         short = replace(self.options, max_iter=min(SHORT_ITERATIONS, self.options.max_iter))
-        runs = [(cell, self._proposed(cell, start, short)) for cell, start in proposals]
-        self._run(runs)
         rivals: dict[Cell, list[Trajectory]] = {}
-        for cell, one in runs:
-            rivals.setdefault(cell, []).append(one)
-        finals = []
-        for cell, group in rivals.items():
-            finals += [(cell, one, worth) for one, worth in _survivors(group) if _hopeful(cell, one)]
-        longer = {one: longer for _, one, worth in finals if (longer := self._continued(one, worth)) is not None}
-        self._run([(cell, longer[one]) for cell, one, _ in finals if one in longer])
+
+        def proposed() -> Iterator[tuple[Engine, Trajectory]]:
+            for cell, start in proposals:
+                one = self._proposed(cell, start, short)
+                rivals.setdefault(cell, []).append(one)
+                yield self._engine(cell), one
+
+        run_each(proposed())
+        ends: list[tuple[Cell, Trajectory, tuple[bool, float], Trajectory | None]] = []
+
+        def continued() -> Iterator[tuple[Engine, Trajectory]]:
+            for cell, group in rivals.items():
+                for one, worth in _survivors(group):
+                    if not _hopeful(cell, one):
+                        continue
+                    longer = self._continued(one, worth)
+                    ends.append((cell, one, worth, longer))
+                    if longer is not None:
+                        yield self._engine(cell), longer
+
+        run_each(continued())
         fresh = set()
-        for cell, one, worth in finals:
-            end = longer.get(one, one)
-            if cell.take(end, *((worth, []) if end is one else (_worth(end), one.history[1:]))):
+        for cell, one, worth, longer in ends:
+            kept = (one, worth, []) if longer is None else (longer, _worth(longer), one.history[1:])
+            if cell.take(*kept):
                 fresh.add(cell)
         return fresh
 
@@ -196,11 +217,8 @@ class Sweep:
         ended = short.status is not Status.MAX_ITERATIONS or short.n_iter >= self.options.max_iter
         return None if ended or not worth[0] else Trajectory(short.mixture, short.mstep, self.options)
 
-    def _run(self, runs: Sequence[tuple[Cell, Trajectory]]) -> None:
-        for unit_free, coordinates in self.coordinates.items():
-            group = [one for cell, one in runs if cell.unit_free is unit_free]
-            if group:
-                run(coordinates.engine, group)
+    def _engine(self, cell: Cell) -> Engine:
+        return self.coordinates[cell.unit_free].engine
 
     def _proposed(self, cell: Cell, start: Start, options: EMOptions) -> Trajectory:
         home, here = (self.coordinates[key].standardization for key in (True, cell.unit_free))

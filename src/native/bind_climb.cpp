@@ -6,7 +6,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -156,21 +158,39 @@ class Climb {
   mixtura::Climb climb_;
 };
 
-// Runs that several threads take one after the other.
+// Runs that several threads take one after the other, while more are added.
 class Climbs {
  public:
-  explicit Climbs(nb::list climbs) : owners_(std::move(climbs)) {
-    for (nb::handle one : owners_) runs_.push_back(&nb::cast<Climb&>(one));
+  static constexpr std::int64_t kNone = -1;
+
+  void add(const nb::object& climb) {
+    Climb* run = &nb::cast<Climb&>(climb);
+    owners_.append(climb);
+    const std::lock_guard lock(mutex_);
+    runs_.push_back(run);
+    arrival_.notify_one();
   }
 
-  std::size_t take() { return next_.fetch_add(1); }
+  // No more will come.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    arrival_.notify_all();
+  }
+
+  // The number of a run that no other thread has, waiting for one to come.
+  std::int64_t take() {
+    const nb::gil_scoped_release release;
+    return next();
+  }
 
   // From that run on, each to its end, for about so many multiplications; returns the run at hand then.
-  std::size_t drain(std::size_t at, std::int64_t work) {
-    nb::gil_scoped_release release;
-    for (; at < runs_.size(); at = take()) {
-      mixtura::Climb& run = runs_[at]->run();
-      const std::int64_t products = runs_[at]->products();
+  std::int64_t drain(std::int64_t at, std::int64_t work) {
+    const nb::gil_scoped_release release;
+    for (; at != kNone; at = next()) {
+      Climb& climb = number(at);
+      mixtura::Climb& run = climb.run();
+      const std::int64_t products = climb.products();
       while (run.status() == mixtura::ClimbStatus::kRunning) {
         if (work <= 0) return at;
         const auto before = static_cast<std::int64_t>(run.history().size());
@@ -178,13 +198,27 @@ class Climbs {
         work -= (static_cast<std::int64_t>(run.history().size()) - before) * products;
       }
     }
-    return at;
+    return kNone;
   }
 
  private:
+  std::int64_t next() {
+    std::unique_lock lock(mutex_);
+    arrival_.wait(lock, [this] { return closed_ || next_ < runs_.size(); });
+    return next_ < runs_.size() ? static_cast<std::int64_t>(next_++) : kNone;
+  }
+
+  Climb& number(std::int64_t at) {
+    const std::lock_guard lock(mutex_);
+    return *runs_.at(static_cast<std::size_t>(at));
+  }
+
   nb::list owners_;
+  std::mutex mutex_;
+  std::condition_variable arrival_;
   std::vector<Climb*> runs_;
-  std::atomic<std::size_t> next_ = 0;
+  std::size_t next_ = 0;
+  bool closed_ = false;
 };
 
 nb::tuple eigen(DoubleMatrix matrix) {
@@ -243,10 +277,12 @@ void bind_climb(nb::module_& module) {
       .def("thinnest", &Climb::thinnest, "weight"_a,
            "Of components with less weight, the least variance in any direction, of the components' average there.")
       .def("statistics", &Climb::statistics, "(count, first, second, reference, log likelihood) at the best point.");
-  nb::class_<Climbs>(module, "Climbs", "Runs that several threads take one after the other.")
-      .def(nb::init<nb::list>(), "climbs"_a)
-      .def("take", &Climbs::take, "The number of a run that no other thread has.")
+  nb::class_<Climbs>(module, "Climbs", "Runs that several threads take one after the other, while more are added.")
+      .def(nb::init<>())
+      .def("add", &Climbs::add, "climb"_a)
+      .def("close", &Climbs::close, "No more runs will come: who waits for one may go.")
+      .def("take", &Climbs::take, "The number of a run that no other thread has, -1 if none is left; waits for one to come.")
       .def("drain", &Climbs::drain, "at"_a, "work"_a,
            "Runs this one and others to their ends, for about so many multiplications, without the GIL; returns the run\n"
-           "at hand, which is past the last one where none is left.");
+           "at hand, or -1 where none is left.");
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import _thread
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from threading import Timer
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from mixtura import _native, climb, em
 from mixtura.covariance import MODELS, orientation, volumes
 from mixtura.datasets import load_old_faithful
 from mixtura.em import EMOptions, Status, Trajectory
+from mixtura.engine.engine import Engine
 from mixtura.estep import statistics_of_partition
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
@@ -233,6 +236,49 @@ def test_control_c_ends_runs_in_a_sound_state(threads: int) -> None:
     for one in begun:
         assert one.statistics is not None
         assert engine.reduce([one.mixture.forms])[0].log_likelihood == pytest.approx(one.statistics.log_likelihood)
+
+
+def test_runs_begin_while_others_are_being_made() -> None:
+    rows = load_iris().data
+    to, starts = starts_near(rows, None, "VVV", 3, 20)
+    runs = [Trajectory(start, MStep("VVV"), EMOptions(tol=0.0, max_iter=300)) for start in starts]
+    engine = NATIVE[0](rows, None, to, 2)
+    waited = []
+
+    def made(begun: list[climb._Climb]) -> Iterator[tuple[Engine, Trajectory]]:
+        yield from ((engine, one) for one in runs)
+        until = monotonic() + 60
+        while begun[0].running and monotonic() < until:
+            sleep(0.001)
+        waited.append(begun[0].running)
+
+    climbs: list[climb._Climb] = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = climb._Crowd.add
+        patch.setattr(climb._Crowd, "add", lambda crowd, *given: (climbs.append(given[1]), original(crowd, *given))[1])
+        assert climb.run_each(made(climbs)) == runs
+    assert waited == [False], "the first run waited for the last to be made"
+    alone = [Trajectory(start, MStep("VVV"), EMOptions(tol=0.0, max_iter=300)) for start in starts]
+    climb.run(NATIVE[0](rows, None, to, 1), alone)
+    assert [one.history for one in runs] == [one.history for one in alone]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_while_runs_are_made_stops_them_all(threads: int) -> None:
+    rows = load_iris().data
+    to, starts = starts_near(rows, None, "VVV", 3, 10)
+    engine = NATIVE[0](rows, None, to, threads)
+    endless = EMOptions(tol=0.0, max_iter=50_000_000)
+
+    def made() -> Iterator[tuple[Engine, Trajectory]]:
+        yield from ((engine, Trajectory(start, MStep("VVV"), endless)) for start in starts)
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        climb.run_each(made())
+    after = Trajectory(starts[0], MStep("VVV"), EMOptions())
+    climb.run(engine, [after])
+    assert after.status is Status.CONVERGED
 
 
 def test_the_covariance_models_share_their_constants() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from threading import Lock
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from mixtura import _native
 from mixtura.engine.engine import RowOutput
-from mixtura.engine.threads import share_out, thread_count
+from mixtura.engine.threads import helpers, share_out, thread_count
 from mixtura.quadratic import QuadraticForms, stack
 from mixtura.source import ArraySource, Block, Source
 from mixtura.standardization import Standardization
@@ -35,9 +36,6 @@ QUADRATIC, CENTRED = 0, 1
 
 #: Fewer multiplications than this in a pass are done before a thread has started.
 THREADED_WORK = 2_000_000
-
-#: Runs side by side that are counted on to keep all threads busy.
-MOST_SIDE_BY_SIDE = 8
 
 Item = TypeVar("Item")
 
@@ -118,10 +116,9 @@ class NativeEngine:
         several = self._source.n_rows * n_products >= THREADED_WORK
         share_out(self._source.blocks(), work, self._threads if several else 1)
 
-    def side_by_side(self, work: Callable[[], None], n_runs: int, products: int) -> None:
-        """Call ``work``, which takes run after run, on as many threads as so many multiplications are worth."""
-        n_threads = min(self._threads, n_runs) if products >= THREADED_WORK else 1
-        share_out(range(n_threads), lambda _: work(), n_threads)
+    def helpers(self, work: Callable[[], None], products: int) -> list[Future[None]] | None:
+        """Begin ``work`` on all threads but the calling one; None where so few multiplications are not worth it."""
+        return helpers(work, self._threads) if products >= THREADED_WORK else None
 
     def ground(self, n_products: int, n_runs: int = 1) -> Any | None:
         """The rows as `_native.Climb` takes them; None where passes, so many products a row, are worth several threads.
@@ -129,8 +126,7 @@ class NativeEngine:
         Runs side by side keep the threads busy with longer passes than one run does. What is small enough depends
         on the rows and the runs, not on the threads, so that neither does the result.
         """
-        limit = THREADED_WORK * min(n_runs, MOST_SIDE_BY_SIDE)
-        return None if self._source.n_rows * n_products >= limit else self._ground
+        return None if self._source.n_rows * n_products >= THREADED_WORK * n_runs else self._ground
 
     @cached_property
     def _ground(self) -> Any | None:

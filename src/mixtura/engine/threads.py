@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
-__all__ = ["share_out", "thread_count"]
+__all__ = ["helpers", "share_out", "thread_count"]
 
 Item = TypeVar("Item")
 
@@ -27,6 +27,11 @@ def thread_count(threads: int | None = None) -> int:
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     """One pool a size and process: a forked child must not wait for its parent's threads."""
     return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
+
+
+def helpers(work: Callable[[], None], n_threads: int) -> list[Future[None]]:
+    """``work``, begun on all of so many threads but the calling one."""
+    return [_pool(n_threads, os.getpid()).submit(work) for _ in range(n_threads - 1)]
 
 
 def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: int) -> None:
@@ -51,13 +56,13 @@ def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: in
         while (item := take()) is not end:
             work(item)
 
-    helpers = [_pool(n_threads, os.getpid()).submit(drain) for _ in range(n_threads - 1)]
+    others = helpers(drain, n_threads)
     try:
         drain()
     except BaseException:
         with lock:
             left = iter(())  # the others finish the item at hand and stop
-        wait(helpers)
+        wait(others)
         raise
-    for helper in helpers:
+    for helper in others:
         helper.result()

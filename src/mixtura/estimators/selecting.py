@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import SimpleNamespace
@@ -251,23 +251,22 @@ class _Work:
             grounds[key] = _Ground(Coordinates(to, create_engine(engine, source, to, threads)), ground.noise)
         return _Work(self.estimator, source, grounds)
 
-    def starts(self, numbers: set[int], rng: np.random.RandomState) -> dict[int, list[Start]]:
-        """Starts of each number of components, from partitions of a sample of the rows."""
+    def starts(self, numbers: set[int], rng: np.random.RandomState) -> Iterator[tuple[int, list[Start]]]:
+        """Starts of each number of components in turn, from partitions of a sample of the rows."""
         possible = [number for number in sorted(numbers) if not self.refusal(number)]
         given = self.estimator.init_params
         if callable(given):
-            return {number: [self._given_start(given, number, rng)] for number in possible}
+            yield from ((number, [self._given_start(given, number, rng)]) for number in possible)
+            return
         sample, automatic = self._sample(rng), self.estimator.n_init == "auto"
         trees = [initializer(name) for name in TREES] if automatic else []
-        starts = {}
         for number in possible:
             times = max(1, RANDOM_STARTS - number) if automatic else self.estimator.n_init
             makers = [*trees, *[initializer(given)] * times] if number > 1 else [initializer(given)]
             partitions = [make(sample.rows, sample.weights, number, rng) for make in makers]
             if automatic and self.source.n_features == 1:
                 partitions.append(_equal_parts(sample.weights, number))
-            starts[number] = [self._start(sample, partition) for partition in _distinct(partitions)]
-        return starts
+            yield number, [self._start(sample, partition) for partition in _distinct(partitions)]
 
     def _given_start(self, given: Callable[..., Any], number: int, rng: np.random.RandomState) -> Start:
         rows = self.source.rows
