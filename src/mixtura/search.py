@@ -30,7 +30,7 @@ from mixtura.em import EMOptions, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.estep import statistics_of_partition
 from mixtura.initialization import Initializer
-from mixtura.initialization.k_means import many_seeds
+from mixtura.initialization.seeding import seeds
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.shape import SPHERICAL, Array
@@ -147,7 +147,7 @@ def seeded_starts(
     sample: Sample, n_components: int, n_starts: int, mstep: MStep, rng: np.random.RandomState
 ) -> list[Mixture]:
     """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
-    centers, spread = many_seeds(sample.rows, sample.weights, n_components, n_starts, rng)
+    centers, spread = seeds(sample.rows, sample.weights, n_components, n_starts, rng)
     n_features = sample.rows.shape[1]
     shape = mstep.model.shape
     ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))

@@ -19,7 +19,7 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 void bind_climb(nb::module_& module);
-void bind_agglomerate(nb::module_& module);
+void bind_starts(nb::module_& module);
 void bind_missing(nb::module_& module);
 
 namespace {
@@ -142,6 +142,6 @@ NB_MODULE(_native, module) {
            "Writes what is given, row by row. A row without any finite log density gets -inf, and responsibilities "
            "spread evenly over the group's components with finite const.");
   bind_climb(module);
-  bind_agglomerate(module);
+  bind_starts(module);
   bind_missing(module);
 }

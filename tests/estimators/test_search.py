@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from mixtura import GaussianMixture, datasets, search
 from mixtura.em import EMOptions, Trajectory
 from mixtura.engine import create_engine
-from mixtura.initialization.k_means import many_seeds
+from mixtura.initialization.seeding import seeds
 from mixtura.mstep import MStep
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
@@ -113,13 +113,13 @@ def test_no_run_of_the_search_is_longer_than_max_iter(monkeypatch):
 def test_seeds_are_rows_drawn_far_from_each_other_and_weights_count_as_rows():
     rng = np.random.RandomState(0)
     rows = np.repeat(np.array([[0.0], [10.0], [20.0]]), 50, axis=0) + np.random.RandomState(1).randn(150, 1)
-    centers, spread = many_seeds(rows, np.ones(150), 3, 20, rng)
+    centers, spread = seeds(rows, np.ones(150), 3, 20, rng)
     for found in centers:
         np.testing.assert_allclose(np.sort(found[:, 0]), [0, 10, 20], atol=4)
     assert spread.shape == (20,) and np.all(spread > 0)
     weights = np.random.RandomState(2).randint(1, 4, 150)
-    weighted = many_seeds(rows, weights.astype(float), 3, 5, np.random.RandomState(3))
-    repeated = many_seeds(np.repeat(rows, weights, axis=0), np.ones(weights.sum()), 3, 5, np.random.RandomState(3))
+    weighted = seeds(rows, weights.astype(float), 3, 5, np.random.RandomState(3))
+    repeated = seeds(np.repeat(rows, weights, axis=0), np.ones(weights.sum()), 3, 5, np.random.RandomState(3))
     np.testing.assert_array_equal(weighted[0], repeated[0])
     np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-12)
 

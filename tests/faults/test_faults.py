@@ -38,6 +38,7 @@ from laws import test_reported_objective as reported
 from laws import test_responsibilities as shares
 from laws import test_round_trips as trips
 from laws import test_row_order as order
+from laws import test_seeding as seeding
 from laws import test_several_mixtures as several
 from laws import test_statistics_algebra as algebra
 from laws import test_trees as trees
@@ -52,6 +53,7 @@ from faults import missing_injections as misfilled
 from faults import online_injections as misled
 from faults.injections import Inject
 from mixtura.engine import native_available
+from mixtura.initialization import seeding as k_means_plus_plus
 from mixtura.shape import FULL
 
 SEED = 7
@@ -62,6 +64,8 @@ SCATTER = algebra.test_mean_and_scatter_do_not_depend_on_the_reference
 RECENTER = algebra.test_recenter_equals_moments_about_the_new_reference
 COMMUTES = algebra.test_addition_commutes_and_associates
 UNITS = trees.test_likelihoods_of_own_sizes_do_not_see_units
+ROOTS = fault.changed(k_means_plus_plus, "_squared_distances", lambda squares, *_: np.sqrt(squares))
+PAPER = seeding.test_seeds_are_those_of_the_paper
 CHEAPEST = trees.test_every_merge_is_the_cheapest
 FLOAT32 = engines.test_float32_rows_equal_float64_rows_of_the_same_values
 FORWARD_BACKWARD = trips.test_standardization_forward_and_backward
@@ -250,7 +254,8 @@ FAULTS = [
     Fault("worse covariances at the floor", wrong_model.worse_covariances_kept, NEVER_FALLS, FALLS_WITH_FLOOR),
     Fault("collapsed components not floored", fault.no_floor, floors.test_a_component_on_one_row_stands_at_the_floor),
     Fault("the floor is added instead", fault.floor_added_to_the_diagonal, floors.test_sound_components_are_left_alone),
-    # trees
+    # seeds and trees
+    Fault("distances are not squared", ROOTS, PAPER, {"weighted": True}),
     Fault("merges without weights", fault.merges_without_weights, CHEAPEST, {"criterion": "EII", **PLANE}),
     Fault("the prior counts twice", fault.prior_counts_twice, CHEAPEST, {"criterion": "VVV", **PLANE}),
     Fault("the dearest merge first", fault.dearest_merge_first, CHEAPEST, {"criterion": "EII", **PLANE}),
