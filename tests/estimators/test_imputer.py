@@ -237,7 +237,7 @@ def test_a_wrong_way_to_fill_is_named_when_it_is_set_after_the_fit(options):
 
 
 def test_wrong_rows_are_named():
-    with pytest.raises(TypeError, match=r"the path 'rows\.csv', which only GaussianMixture reads"):
+    with pytest.raises(ValueError, match=r"rows\.csv: cannot be read: No such file"):
         GaussianMixtureImputer().fit("rows.csv")
     with pytest.raises(ValueError, match="no feature has an observed value"):
         GaussianMixtureImputer().fit(np.full((5, 2), np.nan))

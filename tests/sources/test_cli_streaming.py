@@ -116,7 +116,7 @@ def test_what_cannot_be_streamed_is_said(folder: Path, tmp_path: Path) -> None:
         (("fit", "-", "-k", 1, "--memory-limit", "10M"), "standard input is read whole"),
         (("fit", "-", "-k", 1, "--dask", "local"), "standard input is read whole"),
         (("predict", model_file, folder, "--json"), "--json needs the rows in memory"),
-        (("impute", folder), "is a folder, and here one file is needed"),
+        (("impute", folder), "0.parquet: column 't' has type large_string, not numbers"),
         (("fit", tmp_path / "nowhere", "-k", 1), "nowhere: cannot be read: No such file"),
     ):
         done = run(*arguments)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from mixtura import GaussianMixture, GaussianMixtureImputer, Mixture
 from mixtura.cli.console import DONE, NOT_CONVERGED, guarded
@@ -16,6 +20,7 @@ from mixtura.cli.models import as_estimator, check_features, feature_names, load
 from mixtura.cli.options import (
     Columns,
     Data,
+    MemoryLimit,
     MissingValues,
     Output,
     PriorName,
@@ -24,11 +29,12 @@ from mixtura.cli.options import (
     Weights,
     component_numbers,
     covariance_name,
-    names_of,
 )
+from mixtura.cli.streaming import reader_for
 from mixtura.estimators.imputer import STRATEGIES
-from mixtura.shape import Array
-from mixtura.table import WholeTable, read_whole, write_table
+from mixtura.estimators.incomplete import observed_features
+from mixtura.source import Source
+from mixtura.table import RowReader, TableError, table_writer
 
 __all__ = ["impute"]
 
@@ -77,29 +83,46 @@ def impute(
     missing_values: MissingValues = None,
     seed: Seed = None,
     threads: Threads = None,
+    memory_limit: MemoryLimit = None,
     output: Output = None,
 ) -> int:
-    """Fill in the missing values of DATA; columns that are no features pass through."""
-    missing = names_of(missing_values) or ()
+    """Fill in the missing values of DATA, file to file; columns that are no features pass through."""
     asked: dict[str, Any] = {"strategy": strategy, "n_imputations": number, "random_state": seed, "n_threads": threads}
-    if model_file is not None:
-        imputer, names = _imputer_of(model_file)
-        whole = read_whole(data, names_of(columns), weights, names, missing)
-        check_features(data, model_file, whole.table, names, imputer.n_features_in_)
-    else:
-        whole = read_whole(data, names_of(columns), weights, missing=missing)
-        numbers = components if components == "auto" else component_numbers(components)
-        given = None if prior == "none" else prior
-        imputer = GaussianMixtureImputer(numbers, covariance_type=covariance, prior=given, keep_empty_features=True)
-        _refuse_empty(data, whole)
-        imputer.set_params(**asked).fit(whole.table.frame, sample_weight=whole.table.weights)
-    filled = imputer.set_params(**asked).transform(whole.table.frame)
-    _write(output, whole, filled if strategy == "multiple" else filled[None], strategy == "multiple")
+    with _files_of(data) as files:
+        reader = reader_for(files, columns, weights, missing_values, memory_limit)
+        if model_file is not None:
+            imputer, reader = _imputer_of(model_file, data, reader)
+        else:
+            reader.alike()  # before the work, and not after it
+            numbers = components if components == "auto" else component_numbers(components)
+            given = None if prior == "none" else prior
+            imputer = GaussianMixtureImputer(numbers, covariance_type=covariance, prior=given)
+            with reader.source() as source:
+                rows = source.at_hand()
+                _refuse_empty(data, reader, rows)
+                imputer.set_params(**asked).fit(rows)
+        _write(output, reader, imputer.set_params(**asked))
     return DONE if model_file is not None or imputer.estimator_.converged_ else NOT_CONVERGED
 
 
-def _imputer_of(model_file: str) -> tuple[GaussianMixtureImputer, list[str] | None]:
-    """An imputer by the mixture in a file, and its features' names."""
+@contextlib.contextmanager
+def _files_of(data: str) -> Iterator[str]:
+    """Where the rows are: those of standard input in a file of their own, because they are read more than once."""
+    if data != "-":
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="mixtura-") as folder:
+        path = os.path.join(folder, "input.csv")
+        with open(path, "wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+        try:
+            yield path
+        except TableError as error:
+            raise TableError(str(error).replace(path, "standard input")) from None
+
+
+def _imputer_of(model_file: str, data: str, reader: RowReader) -> tuple[GaussianMixtureImputer, RowReader]:
+    """An imputer by the mixture in a file, and the rows with the features that it knows."""
     model = loaded(model_file, (GaussianMixtureImputer,))
     names = feature_names(model)
     if isinstance(model, GaussianMixtureImputer):
@@ -110,25 +133,29 @@ def _imputer_of(model_file: str) -> tuple[GaussianMixtureImputer, list[str] | No
     if mixture.background is not None:
         raise ValueError(f"{model_file}: holds a mixture with noise, of which a row says nothing; fit one without")
     estimator: GaussianMixture = as_estimator(model)  # which knows no names of features
-    return GaussianMixtureImputer.of_fitted(estimator), names
+    reader = reader.expecting(names)
+    check_features(data, model_file, reader.n_features, reader.names, names, mixture.n_features)
+    return GaussianMixtureImputer.of_fitted(estimator), reader
 
 
-def _refuse_empty(data: str, whole: WholeTable) -> None:
-    for place in np.flatnonzero(np.isnan(whole.table.frame).all(axis=0)):
-        label = whole.selection.label(whole.selection.features[place])
+def _refuse_empty(data: str, reader: RowReader, rows: Source) -> None:
+    for place in np.flatnonzero(~observed_features(rows, None)[0]):
+        label = f"column {place}" if reader.names is None else f"column {reader.names[place]!r}"
         raise ValueError(f"{data}: {label} has no value in any row; leave it out with --columns")
 
 
-def _write(output: str | None, whole: WholeTable, sets: NDArray[Any], several: bool) -> None:
-    """One table, or several one under another with their number in front."""
+def _write(output: str | None, reader: RowReader, imputer: GaussianMixtureImputer) -> None:
+    """One table, or several one under another with their number in front; a piece at a time, again for each."""
     destination: Any = sys.stdout if output in (None, "-") else output
     as_text = destination is sys.stdout or Path(str(output)).suffix.lower() in TEXT_ENDINGS
-    tables = [whole.filled(_float64(frame), as_text) for frame in sets]
-    content: dict[str, Any] = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    if several:
-        content = {"imputation": np.repeat(np.arange(len(sets)), len(whole.table.frame)), **content}
-    write_table(destination, content)
-
-
-def _float64(frame: NDArray[Any]) -> Array:
-    return np.asarray(frame, dtype=np.float64)
+    with table_writer(destination) as write:
+        n_rows = 0
+        for number, draws in enumerate(imputer._data_sets()):
+            for piece in reader.whole():
+                filled = imputer._filled(piece.table.frame, [draws])[0]
+                n_rows += len(filled)
+                content = piece.filled(filled, as_text)
+                front = {"imputation": np.full(len(filled), number)} if imputer.strategy == "multiple" else {}
+                write({**front, **content})
+        if n_rows == 0:
+            raise ValueError(f"{reader.label}: there are no rows of data")

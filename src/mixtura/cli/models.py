@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,20 +58,26 @@ def model_and_rows(
     names = feature_names(model)
     estimator = as_estimator(model).set_params(n_threads=threads)
     table = read_table(data, names_of(columns), weights, names, names_of(missing) or ())
-    check_features(data, model_file, table, names, estimator.mixture_.n_features)
+    check_features(data, model_file, table.frame.shape[1], table.names, names, estimator.mixture_.n_features)
     return estimator, table
 
 
-def check_features(data: str, model_file: str, table: Table, names: list[str] | None, expected: int) -> None:
+def check_features(
+    data: str,
+    model_file: str,
+    found: int,
+    found_names: Sequence[str] | None,
+    names: list[str] | None,
+    expected: int,
+) -> None:
     """Raise where rows have another number of features than a model, and say where theirs have other names."""
-    found = table.frame.shape[1]
     if found != expected:
         raise ValueError(
             f"{data}: has {found} feature columns, but the model {model_file} has {expected}"
             f"{f' ({chr(44).join(names)})' if names else ''}; choose them with --columns"
         )
-    if names is not None and table.names is not None and list(table.names) != names:
-        message(f"warning: columns {','.join(table.names)} are taken for the model's features {','.join(names)}")
+    if names is not None and found_names is not None and list(found_names) != names:
+        message(f"warning: columns {','.join(found_names)} are taken for the model's features {','.join(names)}")
 
 
 def facts_of(model: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -17,16 +18,17 @@ from mixtura.estimators.base import (
     TransformerMixin,
     check_is_fitted,
     check_random_state,
-    check_rows,
-    check_weights,
     frames_wanted,
-    raise_if_not_finite,
 )
-from mixtura.estimators.completion import drawn, expected
+from mixtura.estimators.completion import Draws, drawn, expected
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.incomplete import UnobservedRowWarning
+from mixtura.estimators.incomplete import UnobservedRowWarning, observed_features
+from mixtura.estimators.mapping import of_rows
+from mixtura.estimators.opening import opened
 from mixtura.estimators.parameters import check_parameters
 from mixtura.mixture import Mixture
+from mixtura.source import ArraySource, FileSource
+from mixtura.table import is_place
 
 __all__ = ["STRATEGIES", "GaussianMixtureImputer"]
 
@@ -178,8 +180,9 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
 
         Parameters
         ----------
-        X : array or data frame of shape (N, D)
-            NaN (in frames also None, NA or null) where a value is missing.
+        X : array or data frame of shape (N, D), or files
+            NaN (in frames also None, NA or null) where a value is missing. Files, as `mixtura.open_rows` takes
+            them or as what it returns, may be larger than memory.
         y : ignored
         sample_weight : array of shape (N,), optional
             Frequency weights, as in `GaussianMixture.fit`.
@@ -194,16 +197,15 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
             For rows, weights or parameters that cannot be fitted, and where no value at all was observed.
         """
         numbers = self._check()
-        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
-        weights = check_weights(sample_weight, rows.shape[0])
-        missing = np.isnan(rows if weights is None else rows[weights > 0])
-        observed = ~missing.all(axis=0)
-        if not observed.any():
-            raise ValueError("no feature has an observed value")
-        self._set_columns(observed, np.flatnonzero(missing.any(axis=0)))
-        self._warn_of_empty_features()
-        self.estimator_, self.bic_ = self._best_of(numbers, rows[:, observed], weights)
+        with opened(self, X, sample_weight, lazily=False) as (source, _):
+            observed, missed = observed_features(source, getattr(self, "feature_names_in_", None))
+            if not observed.any():
+                raise ValueError("no feature has an observed value")
+            self._set_columns(observed, np.flatnonzero(missed))
+            self._warn_of_empty_features()
+            assert isinstance(source, ArraySource | FileSource)
+            part = source if observed.all() else source.of_features(observed)
+            self.estimator_, self.bic_ = self._best_of(numbers, part)
         return self
 
     def _set_columns(self, observed: NDArray[np.bool_], indicated: NDArray[np.intp]) -> None:
@@ -254,7 +256,7 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
         return GaussianMixture(n_components, **shared)
 
     def _best_of(
-        self, numbers: list[int], rows: NDArray[Any], weights: Any
+        self, numbers: list[int], source: ArraySource | FileSource
     ) -> tuple[GaussianMixture, dict[int, float]]:
         """The fit of lowest BIC; of several numbers, one with a collapsed component only if it is the first."""
         best, bic = None, dict[int, float]()
@@ -265,7 +267,7 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
                 if best is not None:
                     warnings.simplefilter("error", CollapsedComponentWarning)
                 try:
-                    model.fit(rows, sample_weight=weights)
+                    model.fit(source)
                 except (ValueError, CollapsedComponentWarning):
                     if best is None:
                         raise
@@ -301,8 +303,9 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
 
         Parameters
         ----------
-        X : array or data frame of shape (N, D)
-            A row without any observed value is filled from the mixture as a whole.
+        X : array or data frame of shape (N, D), or files
+            A row without any observed value is filled from the mixture as a whole. Of files, what is returned is
+            in memory; ``mixtura impute`` goes from file to file.
 
         Returns
         -------
@@ -313,24 +316,32 @@ class GaussianMixtureImputer(MissingAllowedMixin, OneToOneFeatureMixin, Transfor
         self._check_way()
         if self.strategy == "multiple" and frames_wanted(self):
             raise ValueError("strategy 'multiple' returns an array (n_imputations, N, D), not a frame: see set_output")
-        rows = check_rows(self, X, reset=False, missing_allowed=True)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
+        if frames_wanted(self) and isinstance(X, str | list | tuple) and is_place(X):
+            raise ValueError("rows of files come back as an array: call set_output(transform='default')")
+        sets = self._data_sets()
+        filled = of_rows(self, X, partial(self._filled, sets=sets), axis=1)
+        return filled if self.strategy == "multiple" else filled[0]
+
+    def _data_sets(self) -> list[Draws | None]:
+        """For each data set that `transform` makes its random numbers; None for means."""
+        if self.strategy == "mean":
+            return [None]
+        rng = check_random_state(self.random_state)
+        return [Draws(rng) for _ in range(self.n_imputations if self.strategy == "multiple" else 1)]
+
+    def _filled(self, rows: NDArray[Any], sets: list[Draws | None]) -> NDArray[Any]:
+        """Some of those data sets, (sets, N, D'), of rows (N, D) that follow those of the last call."""
         kept = rows if self.keep_empty_features else rows[:, self.observed_features_]
         inside = self.observed_features_ if self.keep_empty_features else np.ones(kept.shape[1], dtype=bool)
-        filled = np.repeat(kept[None], self.n_imputations if self.strategy == "multiple" else 1, axis=0)
-        filled[:, :, inside] = self._completed(np.ascontiguousarray(kept[:, inside]))
+        filled = np.repeat(kept[None], len(sets), axis=0)
+        whole = np.ascontiguousarray(kept[:, inside])
+        draws = [one for one in sets if one is not None]
+        filled[:, :, inside] = drawn(self.mixture_, whole, draws) if draws else expected(self.mixture_, whole)
         filled[np.isnan(filled)] = 0.0
         if self.add_indicator:
             flags = np.isnan(rows[:, self.indicator_features_]).astype(filled.dtype)
             filled = np.concatenate([filled, np.broadcast_to(flags, (len(filled), *flags.shape))], axis=2)
-        return filled if self.strategy == "multiple" else filled[0]
-
-    def _completed(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Sets (m, N, D) of rows, of which none has a missing value."""
-        if self.strategy == "mean":
-            return expected(self.mixture_, rows)[None]
-        rng = check_random_state(self.random_state)
-        return drawn(self.mixture_, rows, self.n_imputations if self.strategy == "multiple" else 1, rng)
+        return filled
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the columns that `transform` returns.

@@ -21,6 +21,7 @@ __all__ = [
     "filled",
     "has_missing",
     "mean_log_jacobian",
+    "observed_features",
     "observed_log_density",
     "observed_moments",
     "warn_of_empty_rows",
@@ -60,6 +61,28 @@ def observed_moments(source: Source, names: NDArray[Any] | None) -> tuple[Array,
     for squares in source.map(partial(_squares, mean=mean)):
         variance = variance + squares
     return mean, variance / count
+
+
+def observed_features(source: Source, names: NDArray[Any] | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which features (D,) have a value in some row, and which miss one in some row.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite.
+    """
+    seen: NDArray[np.bool_] = np.zeros(source.n_features, dtype=bool)
+    missed: NDArray[np.bool_] = np.zeros(source.n_features, dtype=bool)
+    for here, gone in source.map(partial(_seen_and_missed, names=names)):
+        seen |= here
+        missed |= gone
+    return seen, missed
+
+
+def _seen_and_missed(block: Block, names: NDArray[Any] | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    raise_if_not_finite(block.rows, names, missing_allowed=True, first_row=block.start)
+    missing = np.isnan(block.rows)
+    return ~missing.all(axis=0), missing.any(axis=0)
 
 
 def _sums(block: Block, names: NDArray[Any] | None) -> tuple[Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 
-__all__ = ["mapped", "total_log_density"]
+__all__ = ["mapped", "of_rows", "total_log_density"]
 
 
 def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
@@ -37,8 +38,23 @@ def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
         return _mapped(estimator, check_rows(estimator, X, reset=False, missing_allowed=True), output)
     pieces = [_mapped(estimator, rows, output) for rows, _ in reader]
     if not pieces:
-        raise ValueError("there are no rows of data")
+        raise ValueError(f"{reader.label}: there are no rows of data")
     return np.concatenate(pieces)
+
+
+def of_rows(
+    estimator: Any, X: Any, function: Callable[[NDArray[Any]], NDArray[Any]], axis: int = 0
+) -> NDArray[Any]:
+    """What a function says of rows (n, D) that were checked; of a file a piece at a time, joined along an axis."""
+    reader = reader_of(estimator, X, fitted=True)
+    if reader is None:
+        rows = check_rows(estimator, X, reset=False, missing_allowed=True)
+        raise_if_not_finite(rows, getattr(estimator, "feature_names_in_", None), missing_allowed=True)
+        return function(rows)
+    pieces = [function(rows) for rows, _ in reader]
+    if not pieces:
+        raise ValueError(f"{reader.label}: there are no rows of data")
+    return np.concatenate(pieces, axis=axis)
 
 
 def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
@@ -59,7 +75,7 @@ def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -
         one, number = _sums(_mapped(estimator, rows, RowOutput.LOG_DENSITY), weights)
         total, count = total + one, count + number
     if count == 0:
-        raise ValueError("there are no rows of data of positive weight")
+        raise ValueError(f"{reader.label}: there are no rows of data of positive weight")
     return total, count
 
 

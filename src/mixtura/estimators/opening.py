@@ -54,13 +54,22 @@ def is_lazy(X: Any) -> bool:
 
 @contextlib.contextmanager
 def opened(
-    estimator: Any, X: Any, sample_weight: ArrayLike | None
+    estimator: Any, X: Any, sample_weight: ArrayLike | None, lazily: bool = True
 ) -> Iterator[tuple[Source, NDArray[np.bool_] | None]]:
     """The rows of positive weight that an estimator is to be fitted to, and which of all rows they are.
 
     The second is None where that is all of them, or where they are not in memory.
+    A source is taken as it is: an estimator opens its rows once for all the fits that it is made of.
+    Without ``lazily``, a collection of dask's is brought here.
     """
-    if is_lazy(X):
+    if isinstance(X, ArraySource | FileSource):
+        know_features(estimator, X.n_features, None)
+        if isinstance(X, FileSource):
+            X.check_limit(thread_count(estimator.n_threads))
+            _check_streamable(estimator)
+        yield X, None
+        return
+    if is_lazy(X) and lazily:
         from mixtura.engine.dask import on_cluster
         from mixtura.engine.dask_rows import names_of
 
@@ -107,7 +116,7 @@ def _check_streamable(estimator: Any) -> None:
     """Raise where a parameter needs all rows in memory."""
     reasons = {
         "init_params as an array or callable": not isinstance(estimator.init_params, str),
-        "noise as an array": not isinstance(estimator.noise, bool | np.bool_),
+        "noise as an array": not isinstance(getattr(estimator, "noise", False), bool | np.bool_),
     }
     for what, asked in reasons.items():
         if asked:

@@ -43,6 +43,11 @@ class ArraySource:
                 rows = np.arange(self.n_rows)[rows]
         return ArraySource(self.rows[rows], None if self.weights is None else self.weights[rows], self.incomplete)
 
+    def of_features(self, chosen: NDArray[np.bool_]) -> ArraySource:
+        """The same rows with some of their features (D,)."""
+        rows: Any = np.ascontiguousarray(self.rows[:, chosen])
+        return ArraySource(rows, self.weights, self.incomplete)
+
     @property
     def n_rows(self) -> int:
         """N."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 from typing import IO, Any, TypeVar
@@ -49,6 +49,8 @@ class Matrix:
     dtype : data type
     name : str
         What to call the file in a message.
+    chosen : array of shape (D,), bool, optional
+        Which of its columns are wanted; default all.
     """
 
     stream: IO[bytes]
@@ -56,6 +58,7 @@ class Matrix:
     shape: tuple[int, int]
     dtype: DTypeLike
     name: str
+    chosen: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -81,7 +84,12 @@ class Matrix:
                 if not got:
                     raise SourceFileError(f"{self.name}: ends before row {stop}; it was cut off while it was in use")
                 left = left[got:]
-        return rows
+        return rows if self.chosen is None else np.ascontiguousarray(rows[:, self.chosen])
+
+    @property
+    def n_columns(self) -> int:
+        """Columns that are wanted."""
+        return self.shape[1] if self.chosen is None else int(self.chosen.sum())
 
     @property
     def row_bytes(self) -> int:
@@ -118,7 +126,12 @@ class FileSource:
     @property
     def n_features(self) -> int:
         """D."""
-        return self._rows.shape[1]
+        return self._rows.n_columns
+
+    def of_features(self, chosen: NDArray[np.bool_]) -> FileSource:
+        """The same rows with some of their features (D,)."""
+        rows = replace(self._rows, chosen=chosen)
+        return FileSource(rows, self._weights, self.incomplete, self._memory_limit)
 
     @cached_property
     def total_weight(self) -> float:
@@ -215,4 +228,4 @@ def _some(matrix: Matrix, part: slice, inside: NDArray[Any]) -> NDArray[Any]:
     if inside.size * SPARSE >= part.stop - part.start:
         return matrix.read(part.start, part.stop)[inside]
     rows = [matrix.read(part.start + int(i), part.start + int(i) + 1) for i in inside]
-    return np.concatenate(rows) if rows else np.empty((0, matrix.shape[1]), dtype=matrix.dtype)
+    return np.concatenate(rows) if rows else np.empty((0, matrix.n_columns), dtype=matrix.dtype)

@@ -11,23 +11,21 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mixtura.atomic import replacing
 from mixtura.table.binary import (
     read_npy,
     read_parquet,
-    read_whole_npy,
-    read_whole_parquet,
     write_npy,
     write_parquet,
 )
-from mixtura.table.columns import Columns, Request, Table, TableError
+from mixtura.table.columns import Request, Table, TableError
 from mixtura.table.reader import RowReader, bytes_of, is_place, open_rows
-from mixtura.table.text import DELIMITERS, read_text, read_whole_text, write_text
+from mixtura.table.text import DELIMITERS, read_text, write_text
 from mixtura.table.whole import WholeTable
 from mixtura.table.writing import table_writer
 
@@ -41,7 +39,6 @@ __all__ = [
     "is_place",
     "open_rows",
     "read_table",
-    "read_whole",
     "table_writer",
     "write_table",
 ]
@@ -101,24 +98,6 @@ def read_table(
     return table
 
 
-def read_whole(
-    path: str | os.PathLike[str],
-    columns: Sequence[str] | None = None,
-    weights: str | None = None,
-    expected: Sequence[str] | None = None,
-    missing: Sequence[str] = (),
-) -> WholeTable:
-    """The same with all other columns of the file, as they stand; parameters and errors are those of `read_table`."""
-    readers: dict[Reader, WholeReader] = {
-        read_text: read_whole_text, read_parquet: read_whole_parquet, read_npy: read_whole_npy,
-    }  # fmt: skip
-    request = Request(columns, weights, expected, tuple(missing))
-    with _naming(path):
-        whole = WholeTable(*readers[_reader(path)](path, request))
-        _check_weights(whole.table)
-    return whole
-
-
 @contextlib.contextmanager
 def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Errors say which file they are about."""
@@ -132,7 +111,6 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 Reader = Callable[[str | os.PathLike[str], Request], Table]
-WholeReader = Callable[[str | os.PathLike[str], Request], tuple[Table, Columns, list[NDArray[Any]]]]
 
 
 def _reader(path: str | os.PathLike[str]) -> Reader:

@@ -6,26 +6,15 @@ import os
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixtura.shape import Array
 from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
 
-__all__ = ["read_npy", "read_parquet", "read_whole_npy", "read_whole_parquet", "write_npy", "write_parquet"]
+__all__ = ["read_npy", "read_parquet", "write_npy", "write_parquet"]
 
 
 def read_parquet(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a Parquet file; null is NaN."""
-    return _parquet_columns(path, request, whole=False)[0]
-
-
-def read_whole_parquet(path: str | os.PathLike[str], request: Request) -> tuple[Table, Columns, list[NDArray[Any]]]:
-    """The same, with all columns, of whatever type."""
-    table, selection, content = _parquet_columns(path, request, whole=True)
-    return table, selection, [column.to_numpy() for column in content.columns]
-
-
-def _parquet_columns(path: str | os.PathLike[str], request: Request, whole: bool) -> tuple[Table, Columns, Any]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -35,12 +24,11 @@ def _parquet_columns(path: str | os.PathLike[str], request: Request, whole: bool
         try:
             names = parquet.read_schema(stream).names
             selection = select_columns(len(names), names, request)
-            wanted = None if whole else [names[i] for i in selection.wanted]
-            content = parquet.read_table(stream, columns=wanted)
+            content = parquet.read_table(stream, columns=[names[i] for i in selection.wanted])
         except pyarrow.ArrowException as error:
             raise TableError(f"is not a sound Parquet file: {error}") from None
     arrays = [_parquet_column(content, names[i], selection) for i in selection.wanted]
-    return selection.split(np.column_stack(arrays)), selection, content
+    return selection.split(np.column_stack(arrays))
 
 
 def _parquet_column(table: Any, name: str, columns: Columns) -> Array:
@@ -57,11 +45,6 @@ def _parquet_column(table: Any, name: str, columns: Columns) -> Array:
 
 def read_npy(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a NumPy file."""
-    return read_whole_npy(path, request)[0]
-
-
-def read_whole_npy(path: str | os.PathLike[str], request: Request) -> tuple[Table, Columns, list[NDArray[Any]]]:
-    """The same, with all columns."""
     try:
         values = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -73,7 +56,7 @@ def read_whole_npy(path: str | os.PathLike[str], request: Request) -> tuple[Tabl
     chosen = values[:, list(selection.wanted)].astype(np.float64)
     for i, values_of_column in zip(selection.wanted, chosen.T, strict=True):
         _not_infinite(values_of_column, f"column {i}")
-    return selection.split(chosen), selection, list(values.T)
+    return selection.split(chosen)
 
 
 def _not_infinite(values: Array, label: str) -> Array:

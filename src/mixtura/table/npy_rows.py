@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from io import FileIO
 
@@ -39,25 +39,38 @@ class NpyRows:
         self._shape, self._by_columns, self._dtype = shape, by_columns and shape[1] > 1, dtype
         self.columns = select_columns(shape[1], None, request)
         self.single = dtype == np.float32
+        self.kinds = (str(dtype),) * shape[1]
+        self.integers = frozenset(range(shape[1]) if dtype.kind in "iub" else ())
 
     def pieces(self, n_rows: int) -> Iterator[Piece]:
         """See `RowFile.pieces`."""
         kind = np.float32 if self.single else np.float64
+        for piece in self._pieces(n_rows, self.columns.wanted):
+            yield Piece(piece.values.astype(kind, copy=False), piece.place)
+
+    def whole_pieces(self, n_rows: int) -> Iterator[Piece]:
+        """See `WholeFile.whole_pieces`."""
+        wanted = list(self.columns.wanted)
+        for piece in self._pieces(n_rows, range(self._shape[1])):
+            columns = list(piece.values.T)
+            yield Piece(piece.values[:, wanted].astype(np.float64), piece.place, columns)
+
+    def _pieces(self, n_rows: int, wanted: Sequence[int]) -> Iterator[Piece]:
+        """Some columns, as they lie in the file."""
         with FileIO(self.path) as stream:
             whole = self._shape[::-1] if self._by_columns else self._shape
             matrix = Matrix(stream, self._offset, (whole[0] * whole[1], 1), self._dtype, self.path)
             for start in range(0, self._shape[0], n_rows):
                 stop = min(start + n_rows, self._shape[0])
                 try:
-                    values = self._read(matrix, start, stop)
+                    values = self._read(matrix, start, stop, list(wanted))
                 except SourceFileError:
                     raise TableError(f"ends before row {stop}: it was cut off while it was read") from None
-                yield Piece(values.astype(kind, copy=False), partial(_place, start))
+                yield Piece(values, partial(_place, start))
 
-    def _read(self, matrix: Matrix, start: int, stop: int) -> NDArray[np.generic]:
+    def _read(self, matrix: Matrix, start: int, stop: int, wanted: list[int]) -> NDArray[np.generic]:
         """The wanted columns of some rows."""
         total, width = self._shape
-        wanted = list(self.columns.wanted)
         if self._by_columns:
             return np.concatenate([matrix.read(j * total + start, j * total + stop) for j in wanted], axis=1)
         values = matrix.read(start * width, stop * width).reshape(stop - start, width)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from io import FileIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,19 @@ from mixtura.table.block_rows import BlockRows
 from mixtura.table.columns import Request, TableError
 from mixtura.table.npy_rows import NpyRows
 from mixtura.table.parquet_rows import ParquetRows
-from mixtura.table.row_file import RowFile, checked
+from mixtura.table.row_file import RowFile, WholeFile, checked, checked_whole
 from mixtura.table.text import DELIMITERS
 from mixtura.table.text_rows import COMPRESSIONS, TextRows
+from mixtura.table.whole import WholeTable
 
 __all__ = ["RowReader", "bytes_of", "is_place", "open_rows"]
 
 #: A piece of a file takes about this share of the memory limit, and at most so many bytes.
 PIECE_SHARE = 1 / 64
 MOST_PIECE_BYTES = 8 << 20
+
+#: What a cell takes that passes through: of text a string of Python's and what it is written as.
+TEXT_CELL_BYTES, CELL_BYTES = 160, 24
 
 POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 ENDINGS = (".parquet", ".pq", ".npy", *filter(None, DELIMITERS))
@@ -144,10 +149,10 @@ class RowReader:
         return RowReader(self._data, request, self.memory_limit, self._cache_folder, self._keep_cache)
 
     @cached_property
-    def _files(self) -> list[RowFile]:
+    def _files(self) -> list[WholeFile | BlockRows]:
         if not is_place(self._data):
             return [BlockRows(self._data, self._request)]
-        files: list[RowFile] = []
+        files: list[WholeFile | BlockRows] = []
         request = self._request
         for path in _paths(self._data):
             try:
@@ -191,6 +196,30 @@ class RowReader:
         wanted = len(self._files[0].columns.wanted)
         n_rows = int(min(MOST_PIECE_BYTES, self.memory_limit * PIECE_SHARE) // (8 * wanted))
         return read_ahead((piece for file in self._files for piece in checked(file, max(n_rows, 256))), 1)
+
+    def alike(self) -> list[WholeFile]:
+        """The files, if they have the same columns.
+
+        Raises
+        ------
+        TableError
+            If they differ in one, be it no feature; or if there are blocks and no files.
+        """
+        files = [file for file in self._files if not isinstance(file, BlockRows)]
+        if not files:
+            raise TableError("blocks of rows have no other columns than their features; transform them one by one")
+        for file in files:
+            _check_all_columns(file, files[0])
+        return files
+
+    def whole(self) -> Iterator[WholeTable]:
+        """Pieces with all columns of the files as they stand, features and others, and with rows of weight zero."""
+        files = self.alike()
+        integers = frozenset.intersection(*(file.integers for file in files))
+        cell = TEXT_CELL_BYTES if any(isinstance(file, TextRows) for file in files) else CELL_BYTES
+        limit = min(MOST_PIECE_BYTES, self.memory_limit * PIECE_SHARE)
+        n_rows = max(int(limit // (cell * files[0].columns.count)), 256)
+        return read_ahead((piece for file in files for piece in checked_whole(file, n_rows, integers)), 1)
 
     @contextlib.contextmanager
     def source(self) -> Iterator[FileSource]:
@@ -299,7 +328,7 @@ def _ending(path: str) -> str:
     return name.with_suffix("").suffix.lower() if suffix in COMPRESSIONS else suffix
 
 
-def _open(path: str, request: Request) -> RowFile:
+def _open(path: str, request: Request) -> WholeFile:
     os.stat(path)  # that it is not there is to be said before that its ending is unknown
     ending = _ending(path)
     if ending in (".parquet", ".pq"):
@@ -321,3 +350,18 @@ def _check_alike(file: RowFile, first: RowFile) -> None:
             f"{file.path}: has {', '.join(features)} where {first.path} has {', '.join(expected)}; "
             "choose the features with columns"
         )
+
+
+def _check_all_columns(file: WholeFile, first: WholeFile) -> None:
+    """Raise unless what is not a feature has the name and type in a file that it has in the first one."""
+    mine, wanted = ([(one.columns.label(i), one.kinds[i]) for i in range(one.columns.count)] for one in (file, first))
+    for i, (one, other) in enumerate(zip_longest(mine, wanted)):
+        if one is None or other is None or one[0] != other[0]:
+            here, there = ("no more columns" if pair is None else pair[0] for pair in (one, other))
+            raise TableError(f"{file.path}: has {here} where {first.path} has {there}, and all columns pass through")
+        if i not in file.columns.features and one[1] != other[1]:
+            raise TableError(f"{file.path}: {one[0]} has type {one[1]} where {first.path} has {other[1]}")
+    labels = [label for label, _ in mine]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise TableError(f"{file.path}: two have the name of {label}; rename one of them")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.shape import Array
-from mixtura.table.columns import Columns, TableError
+from mixtura.table.columns import Columns, Table, TableError
+from mixtura.table.whole import WholeTable
 
-__all__ = ["Piece", "RowFile", "checked"]
+__all__ = ["Piece", "RowFile", "WholeFile", "checked", "checked_whole"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +24,7 @@ class Piece:
 
     values: NDArray[Any]
     place: Callable[[int], str]
+    columns: Sequence[Any] | None = None  # all of the file's, as they stand, where they were asked for
 
 
 class RowFile(Protocol):
@@ -41,6 +44,16 @@ class RowFile(Protocol):
         """
 
 
+class WholeFile(RowFile, Protocol):
+    """A file of which all columns can be had."""
+
+    kinds: tuple[str, ...]  # of all columns: what to call the type
+    integers: frozenset[int]  # columns of integers or flags without a missing one
+
+    def whole_pieces(self, n_rows: int) -> Iterator[Piece]:
+        """The same with all columns."""
+
+
 def checked(file: RowFile, n_rows: int) -> Iterator[tuple[NDArray[Any], Array | None]]:
     """Features (n, D) and weights (n,) of a file's rows, a piece at a time.
 
@@ -50,10 +63,28 @@ def checked(file: RowFile, n_rows: int) -> Iterator[tuple[NDArray[Any], Array | 
         If a value is infinite or a weight is none, or if the file changes
         meanwhile; the message names the file and the place in it.
     """
-    try:
-        before = _state(file.path)
+    with _unchanged(file):
         for piece in file.pieces(n_rows):
             yield _split(piece, file.columns)
+
+
+def checked_whole(file: WholeFile, n_rows: int, integers: frozenset[int]) -> Iterator[WholeTable]:
+    """The same with all columns of the file; ``integers`` are those features that stay what they are."""
+    selection = file.columns
+    with _unchanged(file):
+        for piece in file.whole_pieces(n_rows):
+            frame, weights = _split(piece, selection)
+            names = None if selection.names is None else tuple(selection.names[i] for i in selection.features)
+            table = Table(frame.astype(np.float64, copy=False), names, weights)
+            yield WholeTable(table, selection, list(piece.columns or ()), integers)
+
+
+@contextlib.contextmanager
+def _unchanged(file: RowFile) -> Iterator[None]:
+    """Errors name the file, and that it has changed meanwhile is one."""
+    try:
+        before = _state(file.path)
+        yield
         if _state(file.path) != before:
             raise TableError("has changed while it was read")
     except TableError as error:

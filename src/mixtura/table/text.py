@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixtura.shape import Array
 from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
 
 __all__ = ["ALWAYS_MISSING", "DELIMITERS", "PERHAPS_MISSING", "Cells", "converted", "ends_in_a_quotation", "read_text",
-           "read_whole_text", "write_text"]  # fmt: skip
+           "write_text"]  # fmt: skip
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;", "": ",;\t"}  # the first that the first line has
 ALWAYS_MISSING = frozenset({"", "nan", "NaN", "NAN"})
@@ -33,16 +32,6 @@ ARROW_BYTES = 4 * 2**20  # below this, importing pyarrow takes longer than doing
 def read_text(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a text file, or of standard input."""
     return _numbers(*_opened(path, request))
-
-
-def read_whole_text(path: str | os.PathLike[str], request: Request) -> tuple[Table, Columns, list[NDArray[Any]]]:
-    """The same, with the text of every cell, column by column."""
-    document, selection = _opened(path, request)
-    table = _numbers(document, selection)
-    cells = [row for _, row in document.rows()][selection.names is not None :]
-    whole = np.empty((len(cells), selection.count), dtype=object)
-    whole[:] = cells
-    return table, selection, list(whole.T)
 
 
 def _opened(path: str | os.PathLike[str], request: Request) -> tuple[_Text, Columns]:

@@ -23,8 +23,8 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 #: Of a first line, so much is looked at.
 LONGEST_LINE = 1 << 20
 
-#: pyarrow parses about so many bytes of text at a time.
-BLOCK_BYTES = 1 << 20
+#: pyarrow parses about so many bytes of text at a time, half of what a piece takes; 32 such blocks may wait for it.
+LEAST_BLOCK_BYTES, BLOCK_BYTES = 1 << 18, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,20 @@ class TextRows:
         line, cells = next(self._text.rows())
         header = any(not self._text.is_number(c) and c.strip().lower() not in PERHAPS_MISSING for c in cells)
         self.columns: Columns = select_columns(len(cells), [c.strip() for c in cells] if header else None, request)
+        self.kinds = ("text",) * len(cells)
+        self.integers = frozenset[int]()
         self._skipped = line if header else 0  # lines
 
     def pieces(self, n_rows: int) -> Iterator[Piece]:
         """See `RowFile.pieces`."""
-        done, finished = yield from self._by_arrow()
+        size = 4 * n_rows * len(self.columns.wanted)
+        done, finished = yield from self._by_arrow(min(max(size, LEAST_BLOCK_BYTES), BLOCK_BYTES))
         if not finished:
-            yield from self._by_rows(n_rows, done)
+            yield from self._by_rows(n_rows, done, whole=False)
+
+    def whole_pieces(self, n_rows: int) -> Iterator[Piece]:
+        """See `WholeFile.whole_pieces`; the text of the cells, without quotation marks."""
+        return self._by_rows(n_rows, 0, whole=True)
 
     def _line_of(self, done: int) -> Any:
         def place(row: int) -> str:
@@ -124,7 +131,7 @@ class TextRows:
 
         return place
 
-    def _by_arrow(self) -> Generator[Piece, None, tuple[int, bool]]:
+    def _by_arrow(self, block_bytes: int) -> Generator[Piece, None, tuple[int, bool]]:
         """Pieces from the beginning to the first that has something wrong in it; how many rows, and whether all."""
         done = 0
         try:
@@ -137,7 +144,7 @@ class TextRows:
         names = [str(i) for i in range(self.columns.count)]
         wanted = [names[i] for i in self.columns.wanted]
         options = (
-            arrow_csv.ReadOptions(column_names=names, skip_rows=self._skipped, block_size=BLOCK_BYTES),
+            arrow_csv.ReadOptions(column_names=names, skip_rows=self._skipped, block_size=block_bytes),
             arrow_csv.ParseOptions(delimiter=self._text.delimiter),
             arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pyarrow.float64()),
@@ -166,8 +173,8 @@ class TextRows:
             stream.seek(max(0, stream.seek(0, 2) - BLOCK_BYTES // 16))
             return ends_in_a_quotation(stream.read(), self._text.delimiter)
 
-    def _by_rows(self, n_rows: int, done: int) -> Iterator[Piece]:
-        """What is left after so many rows, by the standard library."""
+    def _by_rows(self, n_rows: int, done: int, whole: bool) -> Iterator[Piece]:
+        """What is left after so many rows, by the standard library; with all cells if they are wanted."""
         pending: list[list[str]] = []
         lines: list[int] = []
         for place, (line, cells) in enumerate(self._text.rows(), -int(self.columns.names is not None)):
@@ -175,14 +182,19 @@ class TextRows:
                 continue
             if len(cells) != self.columns.count:
                 raise TableError(f"line {line}: has {len(cells)} cells where the first row has {self.columns.count}")
-            pending.append([cells[i] for i in self.columns.wanted])
+            pending.append(cells if whole else [cells[i] for i in self.columns.wanted])
             lines.append(line)
             if len(pending) == n_rows:
-                yield self._piece(pending, lines)
+                yield self._piece(pending, lines, whole)
                 pending, lines = [], []
         if pending:
-            yield self._piece(pending, lines)
+            yield self._piece(pending, lines, whole)
 
-    def _piece(self, pending: list[list[str]], lines: list[int]) -> Piece:
+    def _piece(self, pending: list[list[str]], lines: list[int], whole: bool) -> Piece:
+        columns = None
+        if whole:
+            cells = np.array(pending, dtype=object)
+            columns = list(np.ascontiguousarray(cells.T))
+            pending = cells[:, list(self.columns.wanted)].tolist()
         values = converted(pending, lines, self._text, self.columns, False)
-        return Piece(values, lambda row: f"line {lines[row]}")
+        return Piece(values, lambda row: f"line {lines[row]}", columns)

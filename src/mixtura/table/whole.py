@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixtura.shape import Array
-from mixtura.table.columns import Columns, Table, TableError
+from mixtura.table.columns import Columns, Table
 
 __all__ = ["WholeTable"]
 
@@ -24,12 +23,15 @@ class WholeTable:
     selection : Columns
         Which of the file's columns are the table's.
     columns : list of array of shape (n,)
-        Of a text file the cells' text.
+        Of a text file the cells' text; of a Parquet file Arrow's arrays.
+    integers : frozenset of int
+        Features that stay integers or flags, because none of their values is missing anywhere.
     """
 
     table: Table
     selection: Columns
-    columns: list[NDArray[Any]]
+    columns: list[Any]
+    integers: frozenset[int] = frozenset()
 
     @property
     def names(self) -> list[str]:
@@ -37,22 +39,17 @@ class WholeTable:
         count = self.selection.count
         return [f"x{i}" for i in range(count)] if self.selection.names is None else list(self.selection.names)
 
-    def filled(self, frame: Array, as_text: bool) -> dict[str, NDArray[Any]]:
+    def filled(self, frame: Array, as_text: bool) -> dict[str, Any]:
         """All columns by name, with the values of a frame (n, D) where the table's own are missing.
 
         Observed values keep their text where the file is text, and text is wanted.
         """
-        names = self.names
-        for name in names:
-            if names.count(name) > 1:
-                raise TableError(f"two columns have the name {name!r}; rename one of them")
         columns = list(self.columns)
         for place, values, before in zip(self.selection.features, frame.T, self.table.frame.T, strict=True):
-            missing = np.isnan(before)
-            if as_text and columns[place].dtype == object:
-                column = columns[place].copy()
-                column[missing] = [repr(value) for value in values[missing].tolist()]
-            else:
-                column = columns[place] if not missing.any() and columns[place].dtype.kind in "iub" else values
-            columns[place] = column
-        return dict(zip(names, columns, strict=True))
+            if as_text and isinstance(columns[place], np.ndarray) and columns[place].dtype.kind == "O":
+                missing = np.isnan(before)
+                columns[place] = columns[place].copy()
+                columns[place][missing] = [repr(value) for value in values[missing].tolist()]
+            elif place not in self.integers:
+                columns[place] = values
+        return dict(zip(self.names, columns, strict=True))

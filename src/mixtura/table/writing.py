@@ -19,6 +19,9 @@ __all__ = ["table_writer"]
 #: The header of a .npy file, whose number of rows is known at the end.
 HEADER_BYTES = 128
 
+#: Row groups of a Parquet file are of about so many bytes in memory.
+GROUP_BYTES = 4 << 20
+
 Write = Callable[[dict[str, Any]], None]
 
 
@@ -64,24 +67,46 @@ def _parquet(stream: IO[bytes]) -> Iterator[Write]:
         raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
     with contextlib.ExitStack() as closing:
         writers: list[Any] = []
+        waiting: list[Any] = []
+        size = [0]
+
+        def write_group() -> None:
+            if not writers:
+                schema = waiting[0].schema
+                # a dictionary of floats takes memory and time, and mostly is given up
+                worthwhile = [field.name for field in schema if not pyarrow.types.is_floating(field.type)]
+                writer = parquet.ParquetWriter(stream, schema, use_dictionary=worthwhile or False)
+                writers.append(closing.enter_context(writer))
+            writers[0].write_table(pyarrow.concat_tables(waiting))
+            waiting.clear()
+            size[0] = 0
 
         def write(columns: dict[str, Any]) -> None:
-            table = pyarrow.table(columns)
-            if not writers:
-                writers.append(closing.enter_context(parquet.ParquetWriter(stream, table.schema)))
-            writers[0].write_table(table)
+            waiting.append(pyarrow.table(columns))
+            size[0] += waiting[-1].nbytes
+            if size[0] >= GROUP_BYTES:
+                write_group()
 
         yield write
+        if waiting:
+            write_group()
 
 
 @contextlib.contextmanager
 def _npy(stream: IO[bytes]) -> Iterator[Write]:
-    shape, kinds = [0, 0], []
+    shape = [0, 0]
+    kinds: list[np.dtype[Any]] = []
 
     def write(columns: dict[str, Any]) -> None:
         values = np.column_stack(list(columns.values()))
+        if values.dtype.kind not in "fiub":
+            text = next(name for name, one in columns.items() if np.asarray(one).dtype.kind not in "fiub")
+            raise TableError(f"column {text!r} is not numeric, and .npy holds numbers; write .csv or .parquet")
+        if kinds and not np.can_cast(values.dtype, kinds[0]):
+            raise TableError(f"rows of {values.dtype} follow such of {kinds[0]}; write .csv or .parquet")
+        values = values.astype(kinds[0], copy=False) if kinds else values
         shape[:] = shape[0] + values.shape[0], values.shape[1]
-        kinds.append(values.dtype)
+        kinds[:] = [values.dtype]
         stream.write(values.tobytes())
 
     stream.write(bytes(HEADER_BYTES))
