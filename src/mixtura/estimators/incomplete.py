@@ -71,18 +71,17 @@ def observed_features(source: Source, names: NDArray[Any] | None) -> tuple[NDArr
     ValueError
         If a value is infinite.
     """
-    seen: NDArray[np.bool_] = np.zeros(source.n_features, dtype=bool)
-    missed: NDArray[np.bool_] = np.zeros(source.n_features, dtype=bool)
+    seen, missed = (np.zeros(source.n_features, dtype=bool) for _ in range(2))
     for here, gone in source.map(partial(_seen_and_missed, names=names)):
-        seen |= here
-        missed |= gone
+        np.logical_or(seen, here, out=seen)
+        np.logical_or(missed, gone, out=missed)
     return seen, missed
 
 
 def _seen_and_missed(block: Block, names: NDArray[Any] | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     raise_if_not_finite(block.rows, names, missing_allowed=True, first_row=block.start)
     missing = np.isnan(block.rows)
-    return ~missing.all(axis=0), missing.any(axis=0)
+    return np.asarray(~missing.all(axis=0)), np.asarray(missing.any(axis=0))
 
 
 def _sums(block: Block, names: NDArray[Any] | None) -> tuple[Array, Array]:
