@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,19 @@ import pytest
 from mixtura import GaussianMixture
 from mixtura.engine import dask as engine_of_dask
 from mixtura.engine.dask import DaskEngine
-from mixtura.estimators import gaussian_mixture
-from mixtura.source import ArraySource, PartedSource
 from sources.cluster import (
-    N_PARTITIONS,
     N_ROWS,
     OPTIONS,
+    STEP,
     add_one,
     cluster_of,
     fitted,
+    in_memory,
     kill,
     processes,
     rows_of,
     same,
 )
-
-STEP = N_ROWS // N_PARTITIONS
 
 # what distributed and its dependencies leave open or call deprecated is theirs
 pytestmark = [
@@ -40,25 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
-
-
-def in_memory(rows: Any, monkeypatch: pytest.MonkeyPatch, weights: Any = None, **options: Any) -> GaussianMixture:
-    """The fit of the same partitions, with nothing of dask's in it."""
-    parts = []
-    for start in range(0, len(rows), STEP):
-        part = slice(start, start + STEP)
-        kept = np.ones(STEP, bool) if weights is None else weights[part] > 0
-        mass = None if weights is None else weights[part][kept]
-        parts.append(ArraySource(rows[part][kept], mass, bool(np.isnan(rows).any())))
-
-    @contextmanager
-    def opened(estimator: Any, X: Any, sample_weight: Any) -> Iterator[tuple[PartedSource, None]]:
-        estimator.n_features_in_ = X.shape[1]
-        yield PartedSource(parts), None
-
-    with monkeypatch.context() as patch:
-        patch.setattr(gaussian_mixture, "opened", opened)
-        return GaussianMixture(**options).fit(rows)
 
 
 @pytest.mark.parametrize("covariance_type", ["VVV", "VEI"])

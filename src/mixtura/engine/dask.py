@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 import dask
 import numpy as np
-from distributed import Client, Future, default_client
+from distributed import CancelledError, Client, Future, KilledWorker, default_client
+from distributed.comm import CommClosedError
 from numpy.typing import NDArray
 
 from mixtura.engine import create_engine
@@ -303,6 +304,25 @@ def active_client(threads: int | None = None) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
+def _losses_explained(client: Client) -> Iterator[None]:
+    """What is lost with the scheduler no worker can make again: said in a sentence."""
+    address = client.scheduler.address if client.scheduler else "?"
+    try:
+        yield
+    except KilledWorker as error:
+        raise ConnectionError(
+            f"workers of the Dask cluster at {address} died one after the other over the same task; do they have "
+            f"memory enough for their partitions? ({error})"
+        ) from error
+    except Exception as error:
+        if client.status == "running" and not isinstance(error, CancelledError | CommClosedError):
+            raise
+        raise ConnectionError(
+            f"the Dask scheduler at {address} was lost, and the fit with it; one with a checkpoint goes on from there"
+        ) from error
+
+
+@contextlib.contextmanager
 def on_cluster(X: Any, sample_weight: Any, threads: int | None) -> Iterator[DaskSource]:
     """The rows of a dask array or data frame, kept on the workers as long as the source is open.
 
@@ -310,9 +330,11 @@ def on_cluster(X: Any, sample_weight: Any, threads: int | None) -> Iterator[Dask
     ------
     ValueError
         If it is not two-dimensional and numeric, or weights do not match it.
+    ConnectionError
+        If the scheduler is lost, or workers die again and again.
     """
     tasks = _weighted_frame(X, sample_weight) if is_frame(X) and is_frame(sample_weight) else _blocks(X, sample_weight)
-    with active_client(threads) as client:
+    with active_client(threads) as client, _losses_explained(client):
         partitions = client.compute(tasks, retries=RETRIES)
         source = DaskSource(client, partitions)
         if source.n_rows == 0:

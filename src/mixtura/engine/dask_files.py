@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -24,8 +25,21 @@ def connected(address: str) -> Iterator[Callable[..., tuple[Any, None, Any]]]:
         with active_client():
             yield _collection
         return
-    with Client(address):
+    with _silenced(), Client(address):
         yield _collection
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """A scheduler that is lost is reported once, as an error, and not by distributed's log too."""
+    levels = {name: logging.getLogger(name).level for name in ("distributed.client", "distributed.comm")}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _collection(path: str, names: Sequence[str] | None, weights: str | None) -> tuple[Any, None, Any]:
