@@ -41,6 +41,11 @@ MARKS = ("<!-- benchmark -->", "<!-- /benchmark -->")
 WARM_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(10**11), "MALLOC_TOP_PAD_": str(2 * 10**9)}
 
 
+#: Seconds before a contender starts. The threads of a BLAS spin on after their last product (OpenBLAS's: some 30 ms),
+#: and whoever comes next would share the processors with them.
+PAUSE = 0.1
+
+
 def with_warm_heap() -> None:
     """Start again with an allocator that keeps its memory, unless that is so already."""
     if any(os.environ.get(name) != value for name, value in WARM_HEAP.items()):
@@ -62,6 +67,7 @@ def matrix_product_rate(size: int = 2000, repeats: int = 7) -> float:
 def timed(action: Callable[[], Outcome]) -> tuple[float, Outcome]:
     """Seconds that an action took, and what it returned."""
     gc.collect()
+    time.sleep(PAUSE)
     started = time.perf_counter()
     outcome = action()
     return time.perf_counter() - started, outcome

@@ -58,7 +58,7 @@ struct Pass {
         add_likelihood(panel);
       }
       if (plan.form == Form::kQuadratic)
-        quadratic_moments<Width>(plan, work, panels, packed);
+        quadratic_moments<Width>(plan, work, panels, packed, next_rows(plan, rows, begin + tile_rows, tile_rows));
       else
         centred_moments<Width>(plan, work, panels, packed);
     }

@@ -130,10 +130,31 @@ void accumulate_block(const MomentBlock& block, Panels left, Panels right, int p
            right.stride, panels, width, packed + block.offset);
 }
 
+constexpr std::int64_t kLine = 64;  // bytes of a line of cache
+
+// Memory that is wanted soon, asked for in equal parts before each block: all at once would hold up the loads at hand.
+class Prefetch {
+ public:
+  Prefetch() = default;
+  Prefetch(const char* begin, std::int64_t bytes, std::int64_t parts)
+      : next_(begin), end_(begin + bytes), part_((bytes / (kLine * parts) + 1) * kLine) {}
+
+  void ask() {
+    for (const char* stop = part_ < end_ - next_ ? next_ + part_ : end_; next_ < stop; next_ += kLine)
+      __builtin_prefetch(next_, 0, 2);
+  }
+
+ private:
+  const char *next_ = nullptr, *end_ = nullptr;
+  std::int64_t part_ = 0;
+};
+
 void accumulate_blocks(const Array<MomentBlock>& blocks, Panels left, Panels right, int panels, int width,
-                       double* packed) {
-  for (std::int64_t i = 0; i < blocks.count; ++i)
+                       double* packed, Prefetch* wanted = nullptr) {
+  for (std::int64_t i = 0; i < blocks.count; ++i) {
+    if (wanted) wanted->ask();
     accumulate_block(blocks.data[i], left, right, panels, width, packed);
+  }
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ void pooled_moments(const Plan& plan, const Workspace& work, int panels, double*
 }
 
 template <int Width>
-void quadratic_moments(const Plan& plan, const Workspace& work, int panels, double* packed) {
+void quadratic_moments(const Plan& plan, const Workspace& work, int panels, double* packed, Prefetch wanted) {
   const bool tied = plan.shape == Shape::kTied;
   const bool build = !tied && !plan.keeps_features;
   const Panels inputs = tied ? work.rows : work.features;
@@ -61,7 +61,7 @@ void quadratic_moments(const Plan& plan, const Workspace& work, int panels, doub
     for (int panel = 0; panel < panels && build; ++panel)
       build_features<Width>(chunk, work.rows.data + panel * work.rows.stride, plan.dimensions,
                             work.features.data + panel * work.features.stride);
-    accumulate_blocks(chunk.blocks, work.logs, inputs, panels, Width, packed);
+    accumulate_blocks(chunk.blocks, work.logs, inputs, panels, Width, packed, &wanted);
   }
   if (tied) pooled_moments<Width>(plan, work, panels, packed);
 }

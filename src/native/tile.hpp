@@ -73,6 +73,19 @@ int load_tile(const Rows& source, std::int64_t begin, std::int64_t count, const 
                            : load_tile<double>(source, begin, count, to, width, edge, tile);
 }
 
+// The rows of the next tile, to be asked for while the moments of the one at hand are summed: the processor's own
+// prefetching stops where a tile ends. Rows that lie apart are left to it, as are those of few blocks: a processor has
+// about a dozen requests under way at a time.
+Prefetch next_rows(const Plan& plan, const Rows& source, std::int64_t begin, std::int64_t most) {
+  const std::int64_t count = source.count - begin < most ? source.count - begin : most;
+  if (count <= 0 || source.stride != plan.dimensions) return {};
+  std::int64_t blocks = 0;
+  for (std::int64_t c = 0; c < plan.moment_chunks.count; ++c) blocks += plan.moment_chunks.data[c].blocks.count;
+  const std::int64_t row = source.stride * (source.is_float32 ? 4 : 8);
+  if (count * row > kLine * 12 * blocks) return {};
+  return {static_cast<const char*>(source.data) + begin * row, count * row, blocks};
+}
+
 // One weight per row, in the order of the tile: zero for padding.
 void load_weights(const double* weights, std::int64_t begin, std::int64_t count, std::int64_t vectors, Vector* out) {
   for (std::int64_t i = 0; i < vectors; ++i) {
