@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from mixtura import GaussianMixture, GaussianMixtureIC, datasets
 from mixtura.estimators.incomplete import UnobservedRowWarning
 from mixtura.estimators.selecting import cross_validate
+from mixtura.source import ArraySource
 
 IRIS = load_iris().data
 TYPES = ["full", "tied", "diag", "spherical", "VEV", "EVE", "EEI"]
@@ -209,7 +210,7 @@ def test_held_out_rows_are_scored_by_what_was_observed():
     rows = holes(IRIS, 0.1)
     model = GaussianMixtureIC([1, 3], covariance_type="VVI", criterion="cv", cv=3, random_state=0).fit(rows)
     assert model.best_params_["n_components"] == 3
-    found = cross_validate(model, rows, None, [("VVI", 1)], np.random.RandomState(5))
+    found = cross_validate(model, ArraySource(rows, None, True), [("VVI", 1)], np.random.RandomState(5))
     fold = np.random.RandomState(5).permutation(len(rows)) % 3
     one = [GaussianMixture(1, covariance_type="VVI").fit(rows[fold != f]) for f in range(3)]
     held = [fit.score_samples(rows[fold == f]).sum() for f, fit in enumerate(one)]

@@ -130,7 +130,9 @@ class NativeEngine:
 
     @cached_property
     def _ground(self) -> Any | None:
-        source = self._source if isinstance(self._source, ArraySource) else self._source.take(slice(None))
+        source = self._source if isinstance(self._source, ArraySource) else self._source.at_hand()
+        if not isinstance(source, ArraySource):  # few multiplications, and still more memory than the user gives
+            return None
         bounds = np.array([*(block.start for block in source.blocks()), source.n_rows], dtype=np.int64)
         return _native.Ground(
             source.rows,

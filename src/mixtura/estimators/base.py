@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -34,6 +33,7 @@ from sklearn.utils.validation import assert_all_finite, check_array, check_is_fi
 
 from mixtura.shape import Array
 from mixtura.source import Block
+from mixtura.table import RowReader, is_place
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -129,9 +129,11 @@ def check_rows(
     """
     if sparse.issparse(X):
         raise TypeError("Sparse input is not supported by mixtures of dense covariances; use X.toarray()")
-    if isinstance(X, str | os.PathLike):
+    if is_place(X) or isinstance(X, RowReader):
+        places = X.label if isinstance(X, RowReader) else X
         raise TypeError(
-            f"X must be an array or a data frame here; got the path {os.fspath(X)!r}, which only GaussianMixture reads"
+            f"{type(estimator).__name__} needs an array or a data frame here, and no files ({places}): read them with "
+            "pandas, say"
         )
     if _needs_no_check(estimator, X, reset, min_rows):
         if reset:

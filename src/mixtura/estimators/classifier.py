@@ -30,6 +30,7 @@ from mixtura.estimators.fitting import standardize
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
 from mixtura.estimators.incomplete import has_missing, observed_log_density, warn_of_empty_rows
+from mixtura.estimators.mapping import of_rows
 from mixtura.estimators.parameters import check_parameters
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
@@ -136,6 +137,7 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, MissingAllowedMixin, Cla
         Parameters
         ----------
         X : array or data frame of shape (N, D)
+            In memory; `predict` and the like take files too, as `mixtura.open_rows` does.
         y : array of shape (N,)
             Classes; -1 where a row has no label.
         sample_weight : array of shape (N,), optional
@@ -331,12 +333,14 @@ class GaussianMixtureClassifier(PlotMixin, ReportMixin, MissingAllowedMixin, Cla
     def _log_joint(self, X: Any) -> Array:
         """log p(row, class): (N, C)."""
         check_is_fitted(self, "mixtures_")
-        rows = check_rows(self, X, reset=False, missing_allowed=True)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
+        return of_rows(self, X, self._log_joint_of)
+
+    def _log_joint_of(self, rows: NDArray[Any]) -> Array:
+        """The same of checked rows."""
         if not has_missing(rows):
             columns = [mixture.logpdf(rows) for mixture in self.mixtures_]
         else:
-            warn_of_empty_rows(rows, stacklevel=3)
+            warn_of_empty_rows(rows, stacklevel=5)
             columns = [observed_log_density(one, rows, self.engine, self.n_threads) for one in self.mixtures_]
         return np.stack(columns, axis=1) + np.log(self.priors_)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from scipy.special import chdtri
 from mixtura.mixture import LOG_TWO_PI, Mixture
 from mixtura.shape import Array
 
-__all__ = ["threshold_of_mixture", "threshold_of_rows", "threshold_shifts"]
+__all__ = ["ThresholdShifts", "threshold_of_mixture", "threshold_of_rows"]
 
 #: Rows to draw: so many in the tail, as far as the limits of the whole allow.
 ROWS_IN_TAIL, FEWEST_ROWS, MOST_ROWS = 2_500, 100_000, 1_000_000
@@ -44,33 +46,57 @@ def threshold_of_mixture(mixture: Mixture, rate: float) -> tuple[float, float]:
     return float(np.quantile(log_density, rate)), float(np.sqrt(rate * (1.0 - rate) / log_density.size))
 
 
-def threshold_shifts(mixture: Mixture, missing: NDArray[np.bool_], rate: float) -> Array:
-    """By how much the t of what rows (n, D) with these missing features have observed differs from t itself: (n,).
+class ThresholdShifts:
+    """By how much the t of what was observed of rows differs from t itself.
 
     What was observed has the mixture's marginal; of nothing at all it is a
-    density of 1, and its threshold as low. Of more than one component all patterns share the draws.
+    density of 1, and its threshold as low. Of more than one component all
+    patterns share the draws, and each is looked at once, in however many pieces the rows come.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    rate : float
     """
-    patterns, inverse = np.unique(missing, axis=0, return_inverse=True)
-    whole = threshold_of_mixture(mixture, rate)[0]
-    draws = None
-    if mixture.n_components > 1:
-        size = int(np.clip(SHARED_IN_TAIL / rate, FEWEST_SHARED, MOST_SHARED))
-        draws = np.concatenate(list(_stratified_draws(mixture, size)))
-    shifts = np.zeros(patterns.shape[0])
-    for place, pattern in enumerate(patterns):
-        if pattern.all():
-            shifts[place] = -whole
-        elif pattern.any():
-            shifts[place] = _threshold_of_part(mixture, np.flatnonzero(~pattern), rate, draws) - whole
-    return np.asarray(shifts[inverse.reshape(-1)])
 
+    def __init__(self, mixture: Mixture, rate: float) -> None:
+        self._mixture, self._rate = mixture, rate
+        self._known: dict[bytes, float] = {}
 
-def _threshold_of_part(mixture: Mixture, seen: NDArray[np.intp], rate: float, draws: Array | None) -> float:
-    part = mixture.marginal(seen)
-    if draws is None:
-        return threshold_of_mixture(part, rate)[0]
-    blocks = np.array_split(draws[:, seen], max(1, draws.size // BLOCK_VALUES))
-    return float(np.quantile(np.concatenate([part.logpdf(block) for block in blocks]), rate))
+    def __call__(self, rows: NDArray[Any]) -> Array:
+        """The difference (n,) for rows (n, D)."""
+        missing = np.isnan(rows)
+        if not missing.any():
+            return np.zeros(rows.shape[0])
+        patterns, inverse = np.unique(missing, axis=0, return_inverse=True)
+        shifts = np.array([self._of(pattern) for pattern in patterns])
+        return np.asarray(shifts[inverse.reshape(-1)])
+
+    def _of(self, missing: NDArray[np.bool_]) -> float:
+        key = missing.tobytes()
+        if key not in self._known:
+            self._known[key] = self._threshold(missing) - self._whole if missing.any() else 0.0
+        return self._known[key]
+
+    def _threshold(self, missing: NDArray[np.bool_]) -> float:
+        """The t of one pattern."""
+        if missing.all():
+            return 0.0
+        seen = np.flatnonzero(~missing)
+        part = self._mixture.marginal(seen)
+        if self._mixture.n_components == 1:
+            return threshold_of_mixture(part, self._rate)[0]
+        blocks = np.array_split(self._draws[:, seen], max(1, self._draws.size // BLOCK_VALUES))
+        return float(np.quantile(np.concatenate([part.logpdf(block) for block in blocks]), self._rate))
+
+    @cached_property
+    def _whole(self) -> float:
+        return threshold_of_mixture(self._mixture, self._rate)[0]
+
+    @cached_property
+    def _draws(self) -> Array:
+        size = int(np.clip(SHARED_IN_TAIL / self._rate, FEWEST_SHARED, MOST_SHARED))
+        return np.concatenate(list(_stratified_draws(self._mixture, size)))
 
 
 def _stratified_draws(mixture: Mixture, size: int) -> Iterator[Array]:

@@ -20,17 +20,17 @@ from mixtura.estimators.base import (
     MissingAllowedMixin,
     check_is_fitted,
     check_random_state,
-    check_rows,
-    check_weights,
 )
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.incomplete import has_missing, warn_of_empty_rows
+from mixtura.estimators.incomplete import warn_of_empty_rows
+from mixtura.estimators.opening import opened
 from mixtura.estimators.parameters import check_parameters
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.estimators.selecting import Candidate, cross_validate, fit_cells
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
+from mixtura.source import ArraySource, Source
 
 __all__ = ["CRITERIA", "GaussianMixtureIC"]
 
@@ -147,7 +147,9 @@ class GaussianMixtureIC(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixi
 
         Parameters
         ----------
-        X : array or data frame of shape (N, D)
+        X : array or data frame of shape (N, D), or files
+            Files, as `mixtura.open_rows` takes them or as what it returns, may be larger than memory, but for
+            ``criterion="cv"``. The sweep is made on a sample of them, and what it finds is run on over all rows.
         y : ignored
         sample_weight : array of shape (N,), optional
             Frequency weights, as in `GaussianMixture.fit`.
@@ -163,20 +165,17 @@ class GaussianMixtureIC(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixi
             `results_` then says why for each.
         """
         numbers = self._checked_numbers()
-        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
-        names = self._checked_models(rows.shape[1])
-        weights = check_weights(sample_weight, rows.shape[0])
-        if weights is not None:
-            rows, weights = rows[weights > 0], weights[weights > 0]
-        self._check_sizes(rows.shape[0])
-        if has_missing(rows):
-            warn_of_empty_rows(rows, stacklevel=2)
-        rng = check_random_state(self.random_state)
-        cells = [(name, number) for name in names for number in numbers]
-        candidates = fit_cells(self, rows, weights, cells, rng, self._progress())
-        scores = None
-        if self.criterion == "cv":
-            scores = cross_validate(self, rows, weights, cells, rng)
+        with opened(self, X, sample_weight, lazily=False) as (source, _):
+            names = self._checked_models(source.n_features)
+            self._check_sizes(source)
+            if source.incomplete:
+                warn_of_empty_rows(source, stacklevel=2)
+            rng = check_random_state(self.random_state)
+            cells = [(name, number) for name in names for number in numbers]
+            candidates = fit_cells(self, source, cells, rng, self._progress())
+            scores = None
+            if self.criterion == "cv" and isinstance(source, ArraySource):
+                scores = cross_validate(self, source, cells, rng)
         self._choose(candidates, scores)
         return self
 
@@ -209,9 +208,15 @@ class GaussianMixtureIC(PlotMixin, ReportMixin, MissingAllowedMixin, DensityMixi
             check_parameters(self._template(name, 1))
         return names
 
-    def _check_sizes(self, n_rows: int) -> None:
+    def _check_sizes(self, source: Source) -> None:
+        n_rows = source.n_rows
         if self.criterion != "cv":
             return
+        if not isinstance(source, ArraySource):
+            raise ValueError(
+                "criterion 'cv' needs the rows in memory, and these take more than a quarter of the memory_limit; "
+                "raise that, or choose another criterion"
+            )
         if not isinstance(self.cv, Integral) or not 2 <= self.cv <= n_rows:
             raise ValueError(f"cv must be an integer from 2 to the number of rows, {n_rows}; got {self.cv!r}")
 

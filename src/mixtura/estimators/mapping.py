@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 
-__all__ = ["mapped", "of_rows", "total_log_density"]
+__all__ = ["log_density", "mapped", "of_rows", "pieces_of", "total_log_density"]
 
 
 def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
@@ -42,19 +42,33 @@ def mapped(estimator: Any, X: Any, output: RowOutput) -> NDArray[Any]:
     return np.concatenate(pieces)
 
 
+def log_density(estimator: Any, rows: NDArray[Any]) -> Array:
+    """Log density (n,) of checked rows."""
+    return _mapped(estimator, rows, RowOutput.LOG_DENSITY)
+
+
 def of_rows(
     estimator: Any, X: Any, function: Callable[[NDArray[Any]], NDArray[Any]], axis: int = 0
 ) -> NDArray[Any]:
     """What a function says of rows (n, D) that were checked; of a file a piece at a time, joined along an axis."""
+    pieces = [function(rows) for rows in pieces_of(estimator, X)]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=axis)
+
+
+def pieces_of(estimator: Any, X: Any) -> Iterator[NDArray[Any]]:
+    """Checked rows: all that are in memory, or a piece of a file at a time."""
     reader = reader_of(estimator, X, fitted=True)
     if reader is None:
         rows = check_rows(estimator, X, reset=False, missing_allowed=True)
         raise_if_not_finite(rows, getattr(estimator, "feature_names_in_", None), missing_allowed=True)
-        return function(rows)
-    pieces = [function(rows) for rows, _ in reader]
-    if not pieces:
+        yield rows
+        return
+    some = False
+    for rows, _ in reader:
+        some = True
+        yield rows
+    if not some:
         raise ValueError(f"{reader.label}: there are no rows of data")
-    return np.concatenate(pieces, axis=axis)
 
 
 def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:

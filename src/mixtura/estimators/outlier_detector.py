@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,17 +16,20 @@ from mixtura.estimators.base import (
     OutlierMixin,
     check_is_fitted,
     check_rows,
+    check_weights,
     raise_if_not_finite,
 )
 from mixtura.estimators.contributions import observed_contributions
-from mixtura.estimators.false_alarms import threshold_of_mixture, threshold_of_rows, threshold_shifts
+from mixtura.estimators.false_alarms import ThresholdShifts, threshold_of_mixture, threshold_of_rows
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.gaussian_mixture_ic import GaussianMixtureIC
-from mixtura.estimators.incomplete import has_missing
+from mixtura.estimators.mapping import log_density, of_rows
+from mixtura.estimators.opening import opened, reader_of
 from mixtura.estimators.plotting import PlotMixin
 from mixtura.estimators.reported import ReportMixin
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
+from mixtura.source import ArraySource
 
 __all__ = ["GaussianMixtureOutlierDetector"]
 
@@ -122,7 +127,9 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, MissingAllowedMixin
 
         Parameters
         ----------
-        X : array or data frame of shape (N, D)
+        X : array or data frame of shape (N, D), or files
+            Files, as `mixtura.open_rows` takes them or as what it returns, may be larger than memory; `predict`
+            and the like take them too.
         y : ignored
         sample_weight : array of shape (N,), optional
             Frequency weights, as in `GaussianMixture.fit`.
@@ -137,20 +144,32 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, MissingAllowedMixin
             For rows, weights or parameters that cannot be fitted.
         """
         self._check_shares()
-        self._checked(X, reset=True)
-        self.estimator_ = self._fitted_mixture(X, sample_weight)
+        if reader_of(self, X, fitted=False) is None:
+            rows = self._checked(X)
+            weights = check_weights(sample_weight, rows.shape[0])
+            self.estimator_ = self._fitted_mixture(X, weights)
+            self._place_threshold([ArraySource(rows, weights)])
+            return self
+        with opened(self, X, sample_weight) as (source, _):
+            self.estimator_ = self._fitted_mixture(source, None)
+            self._place_threshold(source.parts())
+        if hasattr(self, "feature_names_in_"):
+            self.estimator_.feature_names_in_ = self.feature_names_in_
+        return self
+
+    def _place_threshold(self, parts: Iterable[ArraySource]) -> None:
+        """Set the threshold from the mixture, or from the rows' own densities."""
         if self.contamination is None:
             rate = float(self.false_alarm_rate)
             self.offset_, self.false_alarm_error_ = threshold_of_mixture(self.mixture_, rate)
-            return self
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        rows = self._checked(X, reset=False)
-        excess = self.estimator_.score_samples(X) - self._shifts(rows)
-        if weights is not None and weights.ndim == 0:
-            weights = None
-        self.offset_ = threshold_of_rows(excess, weights, float(self.contamination))
+            return
+        excess, shares = [], []
+        shifts = self._shifts()
+        for part in parts:
+            excess.append(log_density(self.estimator_, part.rows) - shifts(part.rows))
+            shares.append(np.ones(part.n_rows) if part.weights is None else part.weights)
+        self.offset_ = threshold_of_rows(np.concatenate(excess), np.concatenate(shares), float(self.contamination))
         self.false_alarm_error_ = float("nan")
-        return self
 
     def _check_shares(self) -> None:
         for name, largest in (("contamination", 0.5), ("false_alarm_rate", 1.0 - 2.0**-53)):
@@ -195,18 +214,17 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, MissingAllowedMixin
         selection = GaussianMixtureIC(numbers, covariance_type=names, **shared)
         return selection.fit(X, sample_weight=sample_weight).best_estimator_
 
-    def _checked(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        """Rows (N, D), perhaps with NaN where a value is missing."""
-        rows = check_rows(self, X, reset=reset, min_rows=2 if reset else 1, missing_allowed=True)
+    def _checked(self, X: Any) -> NDArray[Any]:
+        """Rows (N, D) to fit, perhaps with NaN where a value is missing."""
+        rows = check_rows(self, X, reset=True, min_rows=2, missing_allowed=True)
         raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
         return rows
 
-    def _shifts(self, rows: NDArray[Any]) -> Array:
-        """By how much the threshold of what was observed of each row differs from that of complete rows: (N,)."""
-        if not has_missing(rows):
-            return np.zeros(rows.shape[0])
-        rate = float(self.false_alarm_rate if self.contamination is None else self.contamination)
-        return threshold_shifts(self.mixture_, np.isnan(rows), rate)
+    def _shifts(self) -> ThresholdShifts:
+        """By how much the threshold of what was observed of each row differs from that of complete rows."""
+        return ThresholdShifts(
+            self.mixture_, float(self.false_alarm_rate if self.contamination is None else self.contamination)
+        )
 
     @property
     def mixture_(self) -> Mixture:
@@ -233,13 +251,13 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, MissingAllowedMixin
     def score_samples(self, X: Any) -> Array:
         """Log density of each row: (N,). The lower, the less normal."""
         check_is_fitted(self, "estimator_")
-        self._checked(X, reset=False)
-        return self.estimator_.score_samples(X)
+        return of_rows(self, X, partial(log_density, self.estimator_))
 
     def decision_function(self, X: Any) -> Array:
         """Log density above the threshold: (N,), negative for outliers; the threshold is that of the observed part."""
         check_is_fitted(self)
-        return self.score_samples(X) - self.offset_ - self._shifts(self._checked(X, reset=False))
+        shifts = self._shifts()
+        return of_rows(self, X, lambda rows: log_density(self.estimator_, rows) - self.offset_ - shifts(rows))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for inliers and -1 for outliers: (N,)."""
@@ -269,5 +287,4 @@ class GaussianMixtureOutlierDetector(PlotMixin, ReportMixin, MissingAllowedMixin
         [[-0.4, 2.6], [15.0, 17.9]]
         """
         check_is_fitted(self)
-        rows = self._checked(X, reset=False)
-        return observed_contributions(self.mixture_, rows, excess)
+        return of_rows(self, X, lambda rows: observed_contributions(self.mixture_, rows, excess))

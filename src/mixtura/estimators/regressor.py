@@ -23,6 +23,7 @@ from mixtura.estimators.base import (
     raise_if_not_finite,
 )
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.mapping import of_rows, pieces_of
 from mixtura.estimators.predictive import PredictiveDistribution, predictive
 from mixtura.mixture import Mixture
 from mixtura.shape import Array
@@ -225,7 +226,9 @@ class GaussianMixtureRegressor(MissingAllowedMixin, MultiOutputMixin, RegressorM
         >>> found.mean.round().tolist(), found.std.round().tolist(), found.cdf([60.0, 60.0]).round(2).tolist()
         ([54.0, 81.0], [6.0, 6.0], [0.85, 0.0])
         """
-        return predictive(self.mixture_, self._rows(X), flat=self._flat)
+        check_is_fitted(self, "estimator_")
+        rows = of_rows(self, X, lambda rows: rows.astype(np.float64, copy=False))
+        return predictive(self.mixture_, rows, flat=self._flat)
 
     def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
         """Conditional means of the targets, in the shape that `y` had.
@@ -270,15 +273,10 @@ class GaussianMixtureRegressor(MissingAllowedMixin, MultiOutputMixin, RegressorM
         return np.concatenate([np.moveaxis(block.rvs(n_samples, rng), 0, -1) for block in self._blocks(X)])
 
     def _blocks(self, X: Any) -> Iterator[PredictiveDistribution]:
-        mixture, rows = self.mixture_, self._rows(X)
-        for start in range(0, rows.shape[0], BLOCK_ROWS):
-            yield predictive(mixture, rows[start : start + BLOCK_ROWS], flat=self._flat)
-
-    def _rows(self, X: Any) -> Array:
-        check_is_fitted(self, "estimator_")
-        rows = check_rows(self, X, reset=False, missing_allowed=True)
-        raise_if_not_finite(rows, getattr(self, "feature_names_in_", None), missing_allowed=True)
-        return rows.astype(np.float64, copy=False)
+        mixture = self.mixture_
+        for rows in pieces_of(self, X):
+            for start in range(0, rows.shape[0], BLOCK_ROWS):
+                yield predictive(mixture, rows[start : start + BLOCK_ROWS].astype(np.float64), flat=self._flat)
 
     def plot(self, X: Any = None, y: Any = None, *, kind: str | None = None, **options: Any) -> Any:
         """Draw the joint mixture as `GaussianMixture.plot` does: rows with their targets as the last features."""

@@ -25,9 +25,10 @@ from mixtura.initialization import initializer
 from mixtura.initialization.given import responsibilities_from
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
+from mixtura.quadratic import QuadraticForms
 from mixtura.selection import Cell, Coordinates, Sweep, spurious
 from mixtura.shape import FULL, Array
-from mixtura.source import ArraySource
+from mixtura.source import ArraySource, Source
 from mixtura.standardization import Standardization
 from mixtura.start import Start
 
@@ -95,14 +96,14 @@ class Candidate:
 
 def fit_cells(
     estimator: Any,
-    rows: NDArray[Any],
-    weights: Array | None,
+    source: Source,
     cells: Sequence[tuple[str, int]],
     rng: np.random.RandomState,
     progress: Progress | None = None,
 ) -> list[Candidate]:
-    """Fit each (covariance type, number of components) to (N, D) rows with positive weights (N,) or None."""
-    source = ArraySource(rows, weights, has_missing(rows))
+    """Fit each (covariance type, number of components) to rows with positive weights."""
+    if source.n_rows <= SWEEP_ROWS * search.SUBSAMPLE_RATIO:
+        source = source.take(slice(None))
     work = _Work(estimator, source, {key: _ground(estimator, source, key) for key in (True, False)})
     planned = [Cell(work.mstep(name, number), number, work.refusal(number)) for name, number in cells]
     sampled = work.subsample(rng)
@@ -114,16 +115,13 @@ def fit_cells(
 
 
 def cross_validate(
-    estimator: Any,
-    rows: NDArray[Any],
-    weights: Array | None,
-    cells: Sequence[tuple[str, int]],
-    rng: np.random.RandomState,
+    estimator: Any, source: ArraySource, cells: Sequence[tuple[str, int]], rng: np.random.RandomState
 ) -> Array:
     """-2 times the log density of each row under fits to the other folds, summed: one value a cell.
 
     NaN where one of the fits has no finite optimum.
     """
+    rows, weights = source.rows, source.weights
     folds = rng.permutation(rows.shape[0]) % estimator.cv
     jobs = [
         (estimator, rows, weights, cells, folds == fold, rng.randint(2**31 - 1)) for fold in range(estimator.cv)
@@ -141,7 +139,10 @@ def _held_out(
 ) -> Array:
     """-2 times the total log density of the rows that are held out."""
     kept = None if weights is None else weights[~held]
-    fitted = fit_cells(estimator, rows[~held], kept, cells, np.random.RandomState(seed))
+    others = rows[~held]
+    fitted = fit_cells(
+        estimator, ArraySource(others, kept, has_missing(others)), cells, np.random.RandomState(seed)
+    )
     share = np.ones(int(held.sum())) if weights is None else weights[held]
     apart = np.ascontiguousarray(rows[held])
     source = ArraySource(apart, incomplete=has_missing(apart))
@@ -174,7 +175,11 @@ def _distinct(partitions: Sequence[Array]) -> list[Array]:
     return list(kept.values())
 
 
-def _ground(estimator: Any, source: ArraySource, unit_free: bool) -> _Ground:
+def _mass(source: ArraySource) -> Array:
+    return np.ones(source.n_rows) if source.weights is None else source.weights
+
+
+def _ground(estimator: Any, source: Source, unit_free: bool) -> _Ground:
     """The coordinates of one kind of model, and what a noise component begins with there."""
     names, threads = getattr(estimator, "feature_names_in_", None), estimator.n_threads
     model = covariance_model("VVV" if unit_free else "VII")
@@ -200,7 +205,7 @@ class _Work:
     """The rows of a sweep, the estimator's wishes, and what follows from both."""
 
     estimator: Any
-    source: ArraySource
+    source: Source
     grounds: dict[bool, _Ground]
 
     @property
@@ -234,8 +239,10 @@ class _Work:
     @cached_property
     def _n_distinct(self) -> int:
         """Distinct rows; of many, all: what is few enough to matter is few enough to sort."""
-        rows = np.nan_to_num(self.source.rows) if self.source.incomplete else self.source.rows
-        return np.unique(rows, axis=0).shape[0] if rows.shape[0] <= search.START_ROWS else rows.shape[0]
+        if self.source.n_rows > search.START_ROWS:
+            return self.source.n_rows
+        rows = self.source.take(slice(None)).rows
+        return np.unique(np.nan_to_num(rows) if self.source.incomplete else rows, axis=0).shape[0]
 
     def subsample(self, rng: np.random.RandomState) -> _Work:
         """The same work on fewer rows; itself where there are not many more."""
@@ -269,24 +276,22 @@ class _Work:
             yield number, [self._start(sample, partition) for partition in _distinct(partitions)]
 
     def _given_start(self, given: Callable[..., Any], number: int, rng: np.random.RandomState) -> Start:
-        rows = self.source.rows
+        source = self.source.take(slice(None))
+        rows = source.rows
         shares = responsibilities_from(given(rows, number, rng), rows.shape[0], number)
         home = self.coordinates[True].standardization
-        return self._start(search.Sample(filled(home.rows(rows)), self._mass), shares)
+        return self._start(search.Sample(filled(home.rows(rows)), _mass(source)), shares)
 
     def _sample(self, rng: np.random.RandomState) -> search.Sample:
         """Distinct rows from which starts are made."""
         noise = self.grounds[True].noise
         source = self.source if noise is None else noise.clean
-        rows, weights, n_rows = source.rows, source.weights, source.n_rows
-        if n_rows > 2 * search.START_ROWS:
-            chosen = np.unique(rng.randint(0, n_rows, search.START_ROWS))
-            rows, weights = rows[chosen], None if weights is None else weights[chosen]
-        return search.canonical_sample(filled(self.coordinates[True].standardization.rows(rows)), weights)
-
-    @property
-    def _mass(self) -> Array:
-        return np.ones(self.source.n_rows) if self.source.weights is None else self.source.weights
+        chosen: Any = slice(None)
+        if source.n_rows > 2 * search.START_ROWS:
+            chosen = np.unique(rng.randint(0, source.n_rows, search.START_ROWS))
+        sample = source.take(chosen)
+        rows = filled(self.coordinates[True].standardization.rows(sample.rows))
+        return search.canonical_sample(rows, sample.weights)
 
     def _start(self, sample: search.Sample, shares: Array) -> Start:
         """A partition's weights, means and covariances."""
@@ -304,7 +309,6 @@ class _Work:
             return Candidate(name, number, size, total, reason=cell.reason or self._collapse(cell))
         here = self.coordinates[cell.mstep.model.unit_free]
         shift = mean_log_jacobian(here.engine, here.standardization, self.source)
-        chances = here.engine.map_rows(best.mixture.forms, RowOutput.RESPONSIBILITIES).max(axis=1)
         return Candidate(
             name,
             number,
@@ -312,11 +316,22 @@ class _Work:
             total,
             here.standardization.backward(best.mixture),
             best.statistics.log_likelihood - shift * total,
-            -2.0 * float(self._mass @ np.log(chances)),
+            -2.0 * self._log_certainty(here, best.mixture.forms),
             best.status,
             len(cell.history),
             [value - shift for value in cell.history],
         )
+
+    def _log_certainty(self, here: Coordinates, forms: QuadraticForms) -> float:
+        """Weighted sum of the logarithms of the rows' largest probabilities; of rows not in memory a part at a time."""
+        if isinstance(self.source, ArraySource):
+            chances = here.engine.map_rows(forms, RowOutput.RESPONSIBILITIES).max(axis=1)
+            return float(_mass(self.source) @ np.log(chances))
+        total, name, threads = 0.0, self.estimator.engine, self.estimator.n_threads
+        for part in self.source.parts():
+            engine = create_engine(name, part, here.standardization, threads)
+            total += float(_mass(part) @ np.log(engine.map_rows(forms, RowOutput.RESPONSIBILITIES).max(axis=1)))
+        return total
 
     def _size(self, cell: Cell) -> int:
         number, n_features = cell.n_components, self.source.n_features
