@@ -15,7 +15,7 @@ from mixtura.cli.commands import application
 from mixtura.cli.streaming import progress_line
 from mixtura.em import Trajectory
 from mixtura.mstep import MStep
-from mixtura.table import read_table
+from mixtura.table import read_table, reader
 
 
 def run(*arguments: object) -> Result:
@@ -61,12 +61,43 @@ def test_fit_predict_and_score_file_to_file(folder: Path, tmp_path: Path) -> Non
     assert facts["n_observations"] == frame["w"].sum()
 
 
-def test_fit_on_a_cluster_of_threads(folder: Path, tmp_path: Path) -> None:
-    place = tmp_path / "model.json"
-    done = run("fit", folder, "-k", 2, "--columns", "a,b", "--dask", "local", "--seed", 0, "-o", place)
+@pytest.mark.parametrize("part_bytes", [1 << 26, 5000])
+@pytest.mark.parametrize("ending", ["parquet", "csv.gz", "npy"])
+def test_fit_on_a_cluster_of_threads(
+    ending: str, part_bytes: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without: any files, their weights, and what stands for a missing value; files cut into parts too."""
+    monkeypatch.setattr(reader, "PART_BYTES", part_bytes)
+    options, place = ["--columns", "a,b", "--weights", "w", "--missing-values", "NA"], tmp_path / "model.json"
+    frame = whole(folder).assign(w=lambda table: table["w"] - 1)
+    if ending == "csv.gz":
+        frame.loc[::50, "a"] = np.nan
+    for number, path in enumerate(sorted(folder.iterdir())):
+        part = frame[:1500] if number == 0 else frame[1500:]
+        if ending == "parquet":
+            part.to_parquet(path, row_group_size=700)
+            continue
+        path.unlink()
+        if ending == "npy":
+            np.save(path.with_suffix(".npy"), part[["a", "b", "w"]].to_numpy())
+            options[1:4:2] = ["0,1", "2"]
+        else:
+            part.to_csv(path.with_suffix(".csv.gz"), index=False, na_rep="NA")
+    done = run("fit", folder, "-k", 2, *options, "--dask", "local", "--seed", 0, "-o", place)
     assert done.exit_code == 0, done.output
-    expected = GaussianMixture(2, random_state=0).fit(whole(folder)[["a", "b"]])
-    np.testing.assert_allclose(load(place).means_, expected.means_, rtol=1e-9)
+    expected = GaussianMixture(2, random_state=0).fit(frame[["a", "b"]], sample_weight=frame["w"])
+    found = load(place)
+    np.testing.assert_allclose(found.means_, expected.means_, rtol=1e-9)
+    assert found.n_observations_ == frame["w"].sum()
+    assert getattr(found, "feature_names_in_", np.array(["a", "b"])).tolist() == ["a", "b"]
+
+
+def test_a_bad_file_on_a_cluster(tmp_path: Path) -> None:
+    for number, cell in enumerate(["1.0", "much"]):
+        (tmp_path / f"{number}.csv").write_text("a,b\n" + "0.0,1.0\n" * 5 + f"3.0,{cell}\n")
+    done = run("fit", tmp_path, "-k", 1, "--dask", "local")
+    assert done.exit_code == 1
+    assert "1.csv: line 7, column 'b': 'much' is not a finite number" in done.stderr
 
 
 def test_what_fails_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> None:

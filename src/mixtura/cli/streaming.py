@@ -16,6 +16,7 @@ import numpy as np
 from mixtura import GaussianMixture
 from mixtura.cli.models import as_estimator, feature_names, loaded
 from mixtura.cli.options import names_of
+from mixtura.cli.selecting import with_names
 from mixtura.em import Trajectory
 from mixtura.table import RowReader, open_rows, table_writer
 
@@ -74,7 +75,7 @@ def fit_streamed(
             from mixtura.engine.dask_files import connected
 
             with connected(dask) as collection:
-                model.fit(*collection(data, reader.names, reader.weights_name))
+                with_names(model.fit(*collection(reader)), reader.names)
     return model
 
 

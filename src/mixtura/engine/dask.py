@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,8 +43,9 @@ __all__ = [
     "on_cluster",
 ]
 
-#: A task that was on a worker when it died is tried so many times more.
-RETRIES = 10
+#: A task that raised an error is tried so many times more: a file may be out of reach for a moment. (How often a task
+#: may be on a worker as it dies is the cluster's to say, with ``distributed.scheduler.allowed-failures``.)
+RETRIES = 2
 
 #: Sums of all partitions that take no more than this are fetched, and added here: over a link of 1 Gbit/s half a
 #: second, which is what 500 tasks cost that would add them up on the workers. Larger ones are added there, by eights.
@@ -296,7 +298,11 @@ def active_client(threads: int | None = None) -> Iterator[Client]:
         client = default_client()
     except ValueError:
         with Client(
-            processes=False, n_workers=1, threads_per_worker=thread_count(threads), dashboard_address=":0"
+            processes=False,
+            n_workers=1,
+            threads_per_worker=thread_count(threads),
+            dashboard_address=None,  # and so no port
+            silence_logs=logging.CRITICAL,  # what fails is raised here
         ) as own:
             yield own
         return

@@ -48,12 +48,20 @@ class Request:
         Features to take where the file has a header and `columns` says nothing.
     missing : sequence of str
         Texts that stand for a missing value, besides the empty cell and "nan".
+    part : pair of int
+        Which of how many parts of a file, as equal as may be: ``i`` of ``n``.
     """
 
     columns: Sequence[str] | None = None
     weights: str | None = None
     expected: Sequence[str] | None = None
     missing: Sequence[str] = ()
+    part: tuple[int, int] = (0, 1)
+
+    def span(self, length: int) -> range:
+        """The part's share of so many things in a row."""
+        i, n = self.part
+        return range(length * i // n, length * (i + 1) // n)
 
 
 @dataclass(frozen=True)

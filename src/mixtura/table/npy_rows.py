@@ -39,6 +39,7 @@ class NpyRows:
         self._shape, self._by_columns, self._dtype = shape, by_columns and shape[1] > 1, dtype
         self.columns = select_columns(shape[1], None, request)
         self.single = dtype == np.float32
+        self.most_parts, self._span = shape[0], request.span(shape[0])
         self.kinds = (str(dtype),) * shape[1]
         self.integers = frozenset(range(shape[1]) if dtype.kind in "iub" else ())
 
@@ -60,8 +61,8 @@ class NpyRows:
         with FileIO(self.path) as stream:
             whole = self._shape[::-1] if self._by_columns else self._shape
             matrix = Matrix(stream, self._offset, (whole[0] * whole[1], 1), self._dtype, self.path)
-            for start in range(0, self._shape[0], n_rows):
-                stop = min(start + n_rows, self._shape[0])
+            for start in self._span[::n_rows]:
+                stop = min(start + n_rows, self._span.stop)
                 try:
                     values = self._read(matrix, start, stop, list(wanted))
                 except SourceFileError:

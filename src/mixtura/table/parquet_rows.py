@@ -33,6 +33,7 @@ class ParquetRows:
         try:
             with self._open() as file:
                 schema, metadata = file.schema_arrow, file.metadata
+                self.most_parts, self._groups = file.num_row_groups, request.span(file.num_row_groups)
         except (pyarrow.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
@@ -86,7 +87,7 @@ class ParquetRows:
         import pyarrow
 
         with self._open(min(max(8 * n_rows, LEAST_BUFFER_BYTES), BUFFER_BYTES)) as file:
-            for group in range(file.num_row_groups):
+            for group in self._groups:
                 start, expected = 0, file.metadata.row_group(group).num_rows
                 try:
                     for batch in file.iter_batches(n_rows, row_groups=[group], columns=names):

@@ -7,6 +7,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from io import FileIO
 from itertools import zip_longest
@@ -39,6 +40,9 @@ MOST_PIECE_BYTES = 8 << 20
 TEXT_CELL_BYTES, CELL_BYTES = 160, 24
 
 POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+#: About so many bytes of a file are read by one worker of a cluster.
+PART_BYTES = 64 << 20
+
 ENDINGS = (".parquet", ".pq", ".npy", *filter(None, DELIMITERS))
 
 
@@ -190,6 +194,24 @@ class RowReader:
     def weights_name(self) -> str | None:
         """The column of the weights."""
         return self._request.weights
+
+    @property
+    def single(self) -> bool:
+        """Whether all values are float32."""
+        return all(file.single for file in self._files)
+
+    def parts(self) -> list[tuple[RowReader, int]]:
+        """What workers of a cluster read, in order; with each, into how many parts its rows are to be cut then."""
+        found = []
+        for file in [file for file in self._files if not isinstance(file, BlockRows)]:
+            wanted = max(1, -(-os.path.getsize(file.path) // PART_BYTES))
+            number = max(1, min(wanted, file.most_parts))
+            for i in range(number):
+                reader = RowReader(
+                    os.path.abspath(file.path), replace(self._request, part=(i, number)), self.memory_limit, None, False
+                )
+                found.append((reader, -(-wanted // number)))
+        return found
 
     def __iter__(self) -> Iterator[tuple[NDArray[Any], Array | None]]:
         """Pieces: rows (n, D) and weights (n,) or None; the next is read while one is worked on."""

@@ -47,6 +47,8 @@ class RowFile(Protocol):
 class WholeFile(RowFile, Protocol):
     """A file of which all columns can be had."""
 
+    most_parts: int  # that can be read by themselves
+
     kinds: tuple[str, ...]  # of all columns: what to call the type
     integers: frozenset[int]  # columns of integers or flags without a missing one
 

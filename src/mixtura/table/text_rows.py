@@ -94,6 +94,7 @@ class TextRows:
     """
 
     single = False
+    most_parts = 1
 
     def __init__(self, path: str, request: Request) -> None:
         self.path = path
