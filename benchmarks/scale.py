@@ -184,7 +184,7 @@ def same_log_likelihood(folder: str) -> dict[str, Any]:
 
 
 def passes_on_dask(workers: int, partitions: list[int]) -> Any:
-    """A context: the engine over so many rows in each partition, on workers of one thread, after a first pass."""
+    """A context: the engine and the source of so many rows in each partition, on workers of one thread."""
     import contextlib
 
     import dask.array as da
@@ -204,7 +204,7 @@ def passes_on_dask(workers: int, partitions: list[int]) -> Any:
             engine = source.create_engine("auto", Standardization.of_mixture(truth()), None)
             for _ in range(2):  # in the first one, partitions may still move
                 engine.reduce([forms_of_truth()])
-            yield engine
+            yield engine, source
 
     return opened()
 
@@ -224,13 +224,13 @@ def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
     """Seconds of a pass with one and two workers of one thread; and of passes over next to no rows, by tasks."""
     found: dict[str, Any] = {"rows": n_rows, "partitions": 16}
     for workers in (1, 2):
-        with passes_on_dask(workers, sizes(n_rows)) as engine:
+        with passes_on_dask(workers, sizes(n_rows)) as (engine, source):
             found[f"seconds_a_pass_{workers}_workers"] = seconds_of_passes(engine, forms_of_truth(), repeats)
-            found["bytes_per_pass"] = engine.bytes_per_pass
+            found["bytes_per_pass"] = source.bytes_per_pass
     found["speedup"] = found["seconds_a_pass_1_workers"] / found["seconds_a_pass_2_workers"]
     seconds = {}
     for tasks in (2, 64):  # tasks of eight partitions each
-        with passes_on_dask(2, [20] * 8 * tasks) as engine:
+        with passes_on_dask(2, [20] * 8 * tasks) as (engine, _):
             seconds[tasks] = seconds_of_passes(engine, forms_of_truth(), 4 * repeats)
     found["seconds_a_task"] = (seconds[64] - seconds[2]) / 62
     found["seconds_of_an_empty_pass"] = seconds[2] - 2 * found["seconds_a_task"]
@@ -242,7 +242,7 @@ def overhead(n_rows: int, repeats: int) -> dict[str, Any]:
     rows = np.concatenate([rows_of(i, n) for i, n in enumerate(sizes(n_rows))])
     engines = {t: create_engine("auto", ArraySource(rows), Standardization.of_mixture(truth()), t) for t in (1, 2)}
     seconds: dict[str, list[float]] = {"2_workers": [], "2_threads": [], "1_threads": []}
-    with passes_on_dask(2, sizes(n_rows)) as dask:
+    with passes_on_dask(2, sizes(n_rows)) as (dask, _):
         kinds = {"2_workers": dask, "2_threads": engines[2], "1_threads": engines[1]}
         for _ in range(repeats):
             for name, engine in kinds.items():

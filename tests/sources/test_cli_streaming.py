@@ -85,6 +85,7 @@ def test_fit_on_a_cluster_of_threads(
             part.to_csv(path.with_suffix(".csv.gz"), index=False, na_rep="NA")
     done = run("fit", folder, "-k", 2, *options, "--dask", "local", "--seed", 0, "-o", place)
     assert done.exit_code == 0, done.output
+    assert "kB travelled in an iteration" in done.stderr
     expected = GaussianMixture(2, random_state=0).fit(frame[["a", "b"]], sample_weight=frame["w"])
     found = load(place)
     np.testing.assert_allclose(found.means_, expected.means_, rtol=1e-9)

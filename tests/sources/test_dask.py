@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,28 @@ def test_a_checkpoint_of_a_fit_of_a_collection(rng: np.random.Generator, tmp_pat
     assert place.exists()
     with pytest.warns(match="EM stopped at max_iter"):
         assert same(GaussianMixture(**options, checkpoint=place).fit(lazy), expected)
+
+
+@pytest.mark.parametrize("n_components", [1, 20])
+def test_bytes_of_an_iteration(n_components: int, rng: np.random.Generator) -> None:
+    """What is reported, against the lengths of what the tasks take and return."""
+    sent: list[int] = []
+
+    class Watched(engine_of_dask.DaskSource):
+        def submit_group(self, group: Any, order: Any) -> Any:
+            sent.append(len(pickle.dumps(order)))
+            task = super().submit_group(group, order)
+            sent.append(len(pickle.dumps(task.result())))
+            return task
+
+    lazy = da.from_array(rows_of(rng), chunks=(STEP, 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_of_dask, "DaskSource", Watched)
+        options = {"n_components": n_components, "init_params": "random_from_data", "n_init": 1, "tol": 10.0}
+        model = GaussianMixture(**options, random_state=0, n_threads=2).fit(lazy)
+    travelled = sum(sent[-4:])  # two groups, one a thread
+    assert travelled <= model.bytes_per_iteration_ <= 2 * travelled + 10_000
+    assert GaussianMixture(1).fit(rows_of(rng)).bytes_per_iteration_ == 0
 
 
 @pytest.mark.parametrize(("here", "in_tasks"), [(0, 0), (0, 1 << 20), (1 << 26, 0)])

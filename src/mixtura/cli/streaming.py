@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mixtura import GaussianMixture
+from mixtura.cli.console import message
 from mixtura.cli.models import as_estimator, feature_names, loaded
 from mixtura.cli.options import names_of
 from mixtura.cli.selecting import with_names
@@ -76,6 +77,7 @@ def fit_streamed(
 
             with connected(dask) as collection:
                 with_names(model.fit(*collection(reader)), reader.names)
+            message(f"at most {model.bytes_per_iteration_ / 1e3:.1f} kB travelled in an iteration")
     return model
 
 

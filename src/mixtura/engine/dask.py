@@ -176,6 +176,7 @@ class DaskSource:
 
     def __init__(self, client: Client, partitions: Sequence[Future]) -> None:
         self.client = client
+        self.bytes_per_pass = 0  # of parameters and statistics, in the last one, at most
         facts = client.gather([client.submit(_facts, one, pure=False, retries=RETRIES) for one in partitions])
         self.partitions = [one for one, (n_rows, *_) in zip(partitions, facts, strict=True) if n_rows]
         self.sizes = [n_rows for n_rows, *_ in facts if n_rows]
@@ -254,7 +255,6 @@ class DaskEngine:
     def __init__(self, source: DaskSource, order: Order) -> None:
         self._source = source
         self._order = order
-        self.bytes_per_pass = 0
 
     def reduce(self, forms: Sequence[QuadraticForms]) -> list[SufficientStats]:
         """See `Engine.reduce`."""
@@ -269,9 +269,11 @@ class DaskEngine:
         while not few and len(sums) > BRANCHES:
             sums = [source.submit(_joined, sums[i : i + BRANCHES]) for i in range(0, len(sums), BRANCHES)]
         source.look()  # while the workers work
-        found = _joined(source.client.gather(sums)).total()
-        self.bytes_per_pass = size + len(source.partitions) * _bytes_of_sums(asked.forms)
-        return found
+        found = source.client.gather(sums)
+        n_partitions = len(source.partitions)
+        n_sums = sum(map(len, found)) if few else n_partitions + n_partitions // (BRANCHES - 1) + 1
+        source.bytes_per_pass = size + n_sums * _bytes_of_sums(asked.forms)
+        return _joined(found).total()
 
     def map_rows(
         self, forms: QuadraticForms, output: RowOutput, inspect: Callable[[Block], None] | None = None
@@ -287,8 +289,8 @@ class DaskEngine:
 
 
 def _bytes_of_sums(forms: Sequence[QuadraticForms]) -> int:
-    """About what a partition's statistics take."""
-    return sum(8 * (form.whitener.size + 2 * form.center.size + form.n_components + 2) for form in forms)
+    """What a partition's statistics take, at most: their arrays, and what is said of them."""
+    return sum(8 * (form.whitener.size + 2 * form.center.size + form.n_components) + 800 for form in forms)
 
 
 @contextlib.contextmanager
@@ -301,7 +303,7 @@ def active_client(threads: int | None = None) -> Iterator[Client]:
             processes=False,
             n_workers=1,
             threads_per_worker=thread_count(threads),
-            dashboard_address=None,  # and so no port
+            dashboard_address=":0",  # any port: None takes the usual one, where another cluster may be
             silence_logs=logging.CRITICAL,  # what fails is raised here
         ) as own:
             yield own

@@ -49,6 +49,10 @@ class TreeSum:
         both = [neighbour, term] if place % 2 else [term, neighbour]
         self.add(merged(both), place // 2, level + 1)
 
+    def __len__(self) -> int:
+        """Sums that are held."""
+        return len(self._nodes)
+
     def join(self, other: TreeSum) -> None:
         """Take all that another has."""
         for (level, place), term in other._nodes.items():

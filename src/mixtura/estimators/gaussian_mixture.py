@@ -132,6 +132,9 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
         reached once may not be the best there is. None where there was none.
     trace_ : Trace or None
         The steps, with pictures: ``trace_.strip()`` and ``trace_.animate("em.gif")``.
+    bytes_per_iteration_ : int
+        Parameters and statistics that travelled in the last iteration, at most,
+        where the rows are on a Dask cluster; 0 where they are not.
     n_features_in_ : int
     n_observations_ : float
         Sum of the rows' weights.
@@ -250,6 +253,9 @@ class GaussianMixture(CallbackSupportMixin, PartialFitMixin, FittedMixture):
             n_observations=fit.total_weight,
         )
         self.search_, self.trace_ = fit.search, fit.trace
+        self.bytes_per_iteration_ = getattr(source, "bytes_per_pass", 0)
+        if self.verbose and self.bytes_per_iteration_:
+            print(f"at most {self.bytes_per_iteration_ / 1e3:.1f} kB travelled in an iteration")
         self._end_stream(fit)
         self._warn(fit)
         if context is not None:
