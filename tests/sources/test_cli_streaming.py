@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from mixtura import GaussianMixture, load
+from mixtura import GaussianMixture, GaussianMixtureIC, load
 from mixtura.cli.commands import application
 from mixtura.cli.streaming import progress_line
 from mixtura.em import Trajectory
@@ -101,6 +101,23 @@ def test_a_bad_file_on_a_cluster(tmp_path: Path) -> None:
     assert "1.csv: line 7, column 'b': 'much' is not a finite number" in done.stderr
 
 
+def test_a_choice_file_to_file(folder: Path, tmp_path: Path) -> None:
+    frame = whole(folder)
+    expected = GaussianMixtureIC([1, 2, 3], covariance_type="full", random_state=0).fit(
+        frame[["a", "b"]], sample_weight=frame["w"]
+    )
+    options = ["--columns", "a,b", "--weights", "w", "--memory-limit", "500M", "--seed", "0"]
+    for number, command in enumerate((["fit", folder], ["select", folder, "--covariance", "full"])):
+        model_file, labels = tmp_path / f"{number}.json", tmp_path / f"{number}.csv"
+        done = run(*command, "-k", "1:3", *options, "-o", model_file, "--labels", labels)
+        assert done.exit_code == 0, done.output
+        assert np.array_equal(load(model_file).means_, expected.means_)
+        assert load(model_file).feature_names_in_.tolist() == ["a", "b"]
+        assert np.array_equal(read_table(labels).frame[:, 0], expected.predict(frame[["a", "b"]]))
+    done = run("select", folder, "--columns", "a,b", "--plot", tmp_path / "p.png")
+    assert done.exit_code == 1 and "--plot needs the rows in memory" in done.stderr
+
+
 def test_what_fails_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> None:
     model_file, place = tmp_path / "model.json", tmp_path / "labels.parquet"
     assert run("fit", folder, "-k", 1, "--columns", "a,b", "-o", model_file).exit_code == 0
@@ -118,7 +135,7 @@ def test_what_fails_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> Non
     ("options", "code", "message"),
     [
         (["-k", "1"], 1, "0.parquet: column 't' has type"),
-        (["-k", "1:3", "--columns", "a,b"], 1, "give one number with -k"),
+        (["-k", "1:3", "--columns", "a,b", "--dask", "local"], 1, "give one number with -k"),
         (["-k", "1", "--columns", "a,b", "--report", "r.html"], 1, "--report needs the rows in memory"),
         (["-k", "1", "--columns", "a,b", "--memory-limit", "much"], 2, "must be a number of bytes"),
     ],

@@ -49,13 +49,20 @@ from mixtura.cli.options import (
 )  # fmt: skip
 from mixtura.cli.reporting import report_command, write_page
 from mixtura.cli.selecting import cells_of, choose, draw, numbers_text, ranking_text, with_names
-from mixtura.cli.streaming import fit_streamed, is_streamed, label_rows, model_and_reader, reader_for
+from mixtura.cli.streaming import (
+    fit_streamed,
+    is_streamed,
+    label_rows,
+    model_and_reader,
+    reader_for,
+    refuse_pictures,
+)
 from mixtura.estimators.gaussian_mixture_ic import CRITERIA
 from mixtura.estimators.mapping import total_log_density
 from mixtura.initialization import INITIALIZERS
 from mixtura.persistence import save
 from mixtura.summary import summary_text
-from mixtura.table import Table, read_table, write_table
+from mixtura.table import RowReader, Table, read_table, write_table
 
 __all__ = ["application"]
 
@@ -127,11 +134,8 @@ def fit(
     choice = None
     if is_streamed(data, memory_limit, dask):
         reader = reader_for(data, columns, weights, missing_values, memory_limit)
-        model = fit_streamed(reader, data, numbers, options, files, dask)
-        if output is not None:
-            save(model, output)
-        if labels is not None:
-            label_rows(model, reader, labels, False)
+        model, choice = fit_streamed(reader, data, numbers, options, files, dask)
+        _write_streamed(model, reader, output, labels)
     else:
         table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
         model, choice = _fit_all(table, numbers, options)
@@ -146,10 +150,17 @@ def fit(
 def _fit_all(table: Table, numbers: list[int], options: dict[str, Any]) -> tuple[GaussianMixture, Any]:
     """The fit of one number of components, or the best of several and the choice that it comes from."""
     if len(numbers) > 1:
-        choice = choose(table, numbers, options)
+        choice = choose(table.frame, table.weights, numbers, options)
         return choice.best_estimator_, choice
     model = GaussianMixture(numbers[0], **options)
     return model.fit(table.frame, sample_weight=table.weights), None
+
+
+def _write_streamed(model: GaussianMixture, reader: RowReader, output: str | None, labels: str | None) -> None:
+    if output is not None:
+        save(model, output)
+    if labels is not None:
+        label_rows(model, reader, labels, False)
 
 
 def _write_results(table: Table, model: GaussianMixture, choice: Any, files: dict[str, str | None]) -> None:
@@ -189,6 +200,7 @@ def select(
     reg_covar: Floor = 1e-6,
     threads: Threads = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Folds of cv at a time, in processes.")] = None,
+    memory_limit: MemoryLimit = None,
     output: ModelOutput = None,
     labels: Labels = None,
     plot: Plot = None,
@@ -203,10 +215,18 @@ def select(
         "n_jobs": jobs,
     }  # fmt: skip
     numbers = component_numbers(components)
-    table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
-    choice = choose(table, numbers, options)
-    best = choice.best_estimator_
-    _write_results(table, best, choice, {"output": output, "labels": labels, "plot": plot, "report": report})
+    files = {"output": output, "labels": labels, "plot": plot, "report": report}
+    if is_streamed(data, memory_limit):
+        refuse_pictures(files)
+        reader = reader_for(data, columns, weights, missing_values, memory_limit)
+        choice = choose(reader, None, numbers, options)
+        best = choice.best_estimator_
+        _write_streamed(best, reader, output, labels)
+    else:
+        table = read_table(data, names_of(columns), weights, missing=names_of(missing_values) or ())
+        choice = choose(table.frame, table.weights, numbers, options)
+        best = choice.best_estimator_
+        _write_results(table, best, choice, files)
     if as_json:
         print_json({**facts_of(best), "criterion": criterion, "selection": cells_of(choice)})
     else:

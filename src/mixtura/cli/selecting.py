@@ -22,12 +22,12 @@ __all__ = ["cells_of", "choose", "draw", "numbers_text", "ranking_text", "with_n
 BEST_SHOWN = 10
 
 
-def choose(table: Table, numbers: Sequence[int], options: dict[str, Any]) -> GaussianMixtureIC:
-    """A fitted choice among numbers of components and covariance models."""
+def choose(rows: Any, weights: Any, numbers: Sequence[int], options: dict[str, Any]) -> GaussianMixtureIC:
+    """A fitted choice among numbers of components and covariance models, for rows in memory or in files."""
     model = GaussianMixtureIC(numbers, **options)
     with progress(ROUNDS + 2) as advance:
         model.on_step = lambda done, total: advance(f"step {done} of {total}")
-        return model.fit(table.frame, sample_weight=table.weights)
+        return model.fit(rows, sample_weight=weights)
 
 
 def cells_of(model: GaussianMixtureIC) -> list[dict[str, Any]]:

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, GaussianMixtureIC
 from mixtura.cli.console import message
 from mixtura.cli.models import as_estimator, feature_names, loaded
 from mixtura.cli.options import names_of
-from mixtura.cli.selecting import with_names
+from mixtura.cli.selecting import choose, with_names
 from mixtura.em import Trajectory
 from mixtura.table import RowReader, open_rows, table_writer
 
-__all__ = ["fit_streamed", "is_streamed", "label_rows", "model_and_reader", "reader_for"]
+__all__ = ["fit_streamed", "is_streamed", "label_rows", "model_and_reader", "reader_for", "refuse_pictures"]
 
 #: A file of so many bytes is read a piece at a time even if nothing was said of memory.
 LARGE_FILE = 1_000_000_000
@@ -61,13 +61,14 @@ def fit_streamed(
     options: dict[str, Any],
     files: dict[str, str | None],
     dask: str | None,
-) -> GaussianMixture:
-    """A fitted model; `files` says what else was asked for."""
+) -> tuple[GaussianMixture, GaussianMixtureIC | None]:
+    """A fitted model, and the choice that it comes from if there was one; `files` says what else was asked for."""
+    refuse_pictures(files)
     if len(numbers) > 1:
-        raise ValueError("a choice among numbers of components needs the rows in memory; give one number with -k")
-    for name in ("plot", "report"):
-        if files[name] is not None:
-            raise ValueError(f"--{name} needs the rows in memory")
+        if dask is not None:
+            raise ValueError("a choice among numbers of components is not made on a cluster; give one number with -k")
+        choice = choose(reader, None, numbers, options)
+        return choice.best_estimator_, choice
     model = GaussianMixture(numbers[0], **options)
     with _shown(model):
         if dask is None:
@@ -78,7 +79,14 @@ def fit_streamed(
             with connected(dask) as collection:
                 with_names(model.fit(*collection(reader)), reader.names)
             message(f"at most {model.bytes_per_iteration_ / 1e3:.1f} kB travelled in an iteration")
-    return model
+    return model, None
+
+
+def refuse_pictures(files: dict[str, str | None]) -> None:
+    """Raise where something is asked for that shows rows."""
+    for name in ("plot", "report"):
+        if files[name] is not None:
+            raise ValueError(f"--{name} needs the rows in memory")
 
 
 @contextlib.contextmanager
