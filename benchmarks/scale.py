@@ -303,7 +303,7 @@ def page(found: dict[str, Any]) -> str:
             f"at most 15 % more | {one['overhead']:+.1%} ({one['seconds_a_pass_2_workers']:.3f} s against "
             f"{one['seconds_a_pass_2_threads']:.3f} s) |",
         ]
-    if "dask" in found:
+    if "seconds_a_task" in found.get("dask", {}):
         lines += dask_lines(found)
     return "\n".join(lines) + "\n"
 
@@ -351,7 +351,7 @@ def main() -> None:
         found["dask"] = on_dask(options.rows, options.repeats)
     if options.only in (None, "dask", "overhead"):
         found["overhead"] = overhead(options.rows, options.repeats)
-    if "dask" in found and "overhead" in found:
+    if "seconds_a_task" in found.get("dask", {}) and "overhead" in found:
         found["cost_model"] = cost_model(found["dask"], found["overhead"])
     print(page(found))
     if not options.dry:

@@ -36,7 +36,7 @@ STEP = N_ROWS // N_PARTITIONS
 OPTIONS = {"n_components": 4, "random_state": 0, "n_init": 1, "init_params": "random_from_data", "max_iter": 8,
            "tol": 0.0}  # fmt: skip
 
-Mischief = Callable[[LocalCluster, Client], None]
+Mischief = Callable[[Any, Client], None]
 
 
 def rows_of(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -83,7 +83,7 @@ def cluster_of(n_workers: int) -> Iterator[tuple[LocalCluster, Client]]:
 
 def fitted(
     rows: NDArray[np.float64],
-    cluster: LocalCluster,
+    cluster: LocalCluster | None,
     client: Client,
     mischief: Mapping[int, Mischief],
     delay: float = 0.0,
