@@ -22,7 +22,7 @@ from mixtura import _native
 from mixtura.engine.engine import RowOutput
 from mixtura.engine.threads import helpers, share_out, thread_count
 from mixtura.quadratic import QuadraticForms, stack
-from mixtura.source import ArraySource, Block, Source
+from mixtura.source import ArraySource, Block, FileSource, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -130,9 +130,9 @@ class NativeEngine:
 
     @cached_property
     def _ground(self) -> Any | None:
-        source = self._source if isinstance(self._source, ArraySource) else self._source.at_hand()
-        if not isinstance(source, ArraySource):  # few multiplications, and still more memory than the user gives
-            return None
+        if isinstance(self._source, FileSource) and not self._source.may_hold(self._source.n_rows):
+            return None  # few multiplications, and still more memory than the user gives
+        source = self._source if isinstance(self._source, ArraySource) else self._source.take(slice(None))
         bounds = np.array([*(block.start for block in source.blocks()), source.n_rows], dtype=np.int64)
         return _native.Ground(
             source.rows,

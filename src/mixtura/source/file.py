@@ -202,8 +202,12 @@ class FileSource:
             done = here.stop
         return ArraySource(values, weights, self.incomplete)
 
+    def may_hold(self, n_rows: int) -> bool:
+        """Whether so many rows in memory are within its share of the limit."""
+        return n_rows * self._rows.row_bytes <= self._memory_limit * KEPT_SHARE
+
     def _check_size(self, n_rows: int) -> None:
-        if n_rows * self._rows.row_bytes > self._memory_limit * KEPT_SHARE:
+        if not self.may_hold(n_rows):
             raise ValueError(
                 f"a sample of {n_rows} rows is needed, which takes {_shown(n_rows * self._rows.row_bytes)}: more than "
                 f"a quarter of the memory_limit of {_shown(self._memory_limit)}; raise that"
@@ -211,8 +215,7 @@ class FileSource:
 
     def at_hand(self) -> Source:
         """A copy in memory where that is small."""
-        small = self.n_rows * self._rows.row_bytes <= self._memory_limit * KEPT_SHARE
-        return self.take(slice(None)) if small else self
+        return self.take(slice(None)) if self.may_hold(self.n_rows) else self
 
 
 def _shown(size: float) -> str:
