@@ -12,8 +12,8 @@ The policy of ``n_init="auto"``, in order:
 
 Starts come from distinct rows in a canonical order, so that they do not depend
 on the order of the rows and treat a row of weight two as two rows. Small data
-are searched as they are, large ones on a subsample, whose optimum the data's
-own run then starts from.
+are searched as they are, large ones on a subsample, drawn by weight, whose
+optimum the data's own run then starts from.
 """
 
 from __future__ import annotations

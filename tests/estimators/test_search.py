@@ -11,7 +11,7 @@ from mixtura.em import EMOptions, Trajectory
 from mixtura.engine import create_engine
 from mixtura.initialization.seeding import seeds
 from mixtura.mstep import MStep
-from mixtura.source import ArraySource
+from mixtura.source import ArraySource, sampled
 from mixtura.standardization import Standardization
 
 IRIS = load_iris().data
@@ -128,3 +128,29 @@ def test_few_rows_a_component_get_a_short_search():
     report = GaussianMixture(3, random_state=0).fit(IRIS).search_
     assert report.n_moves == 0 and sum(report.times_reached) == 1, "50 rows a component, in four features"
     assert GaussianMixture(3, random_state=0).fit(np.tile(IRIS, (20, 1))).search_.n_moves > 0
+
+
+def test_a_subsample_takes_a_row_of_weight_two_for_two_rows(rng):
+    rows, weights = rng.normal(size=(3000, 2)), rng.integers(1, 6, 3000).astype(float)
+    weights[7] = 3000.0
+    source = ArraySource(rows, weights)
+    sums = []
+    for seed in range(2000):
+        part = sampled(source, 100, np.random.RandomState(seed))
+        assert part.total_weight == pytest.approx(weights.sum()) and part.n_rows <= 100
+        sums.append(part.weights @ part.rows)
+    error = np.std(sums, axis=0) / np.sqrt(len(sums))
+    assert np.all(np.abs(np.mean(sums, axis=0) - weights @ rows) < 4.5 * error)
+    assert np.all(np.std(sums, axis=0) < 0.2 * weights.sum())  # rows drawn alike: the heavy one is there or is not
+    heavy = part.weights[np.flatnonzero((part.rows == rows[7]).all(axis=1))]
+    assert heavy == pytest.approx([3000.0], rel=0.1)
+
+
+def test_few_rows_of_large_weight_are_not_lost():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(size=(50_000, 2)), rng.normal(size=(8, 2)) * 0.3 + 1.5])
+    weights = np.concatenate([np.ones(50_000), np.full(8, 2_000.0)])
+    found = [GaussianMixture(2, random_state=seed).fit(rows, sample_weight=weights) for seed in range(3)]
+    bounds = [model.lower_bound_ for model in found]
+    assert max(bounds) - min(bounds) < 1e-4
+    assert all(abs(model.weights_.min() - 16 / 66) < 0.02 for model in found)

@@ -28,7 +28,7 @@ from mixtura.mstep import MStep
 from mixtura.quadratic import QuadraticForms
 from mixtura.selection import Cell, Coordinates, Sweep, spurious
 from mixtura.shape import FULL, Array
-from mixtura.source import ArraySource, Source
+from mixtura.source import ArraySource, Source, sampled
 from mixtura.standardization import Standardization
 from mixtura.start import Start
 
@@ -249,8 +249,7 @@ class _Work:
         n_rows = self.source.n_rows
         if n_rows <= SWEEP_ROWS * search.SUBSAMPLE_RATIO:
             return self
-        chosen = np.unique(rng.randint(0, n_rows, SWEEP_ROWS))
-        source = self.source.take(chosen)
+        source = sampled(self.source, SWEEP_ROWS, rng)
         engine, threads = self.estimator.engine, self.estimator.n_threads
         grounds = {}
         for key, ground in self.grounds.items():
@@ -286,10 +285,8 @@ class _Work:
         """Distinct rows from which starts are made."""
         noise = self.grounds[True].noise
         source = self.source if noise is None else noise.clean
-        chosen: Any = slice(None)
-        if source.n_rows > 2 * search.START_ROWS:
-            chosen = np.unique(rng.randint(0, source.n_rows, search.START_ROWS))
-        sample = source.take(chosen)
+        many = source.n_rows > 2 * search.START_ROWS
+        sample = sampled(source, search.START_ROWS, rng) if many else source.take(slice(None))
         rows = filled(self.coordinates[True].standardization.rows(sample.rows))
         return search.canonical_sample(rows, sample.weights)
 

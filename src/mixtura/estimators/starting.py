@@ -26,7 +26,7 @@ from mixtura.initialization.k_means import nearest
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.shape import Array
-from mixtura.source import ArraySource, Block, Source
+from mixtura.source import ArraySource, Block, Source, sampled
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -141,9 +141,7 @@ class StartMaker:
         """About that many rows, each at most once, in the order of the data; all of them where there are not more."""
         if self.source.n_rows <= size:
             return self.source.at_hand()
-        # drawing with replacement and dropping repeats: a permutation of a million rows takes longer than a pass
-        chosen = np.unique(rng.randint(0, self.source.n_rows, size))
-        return self.source.take(chosen)
+        return sampled(self.source, size, rng)
 
     def _sample(self, subsample: Source) -> search.Sample:
         if self.noise is not None:

@@ -7,6 +7,7 @@ from mixtura.source.file import FileSource, Matrix, SourceFileError
 from mixtura.source.parted import PartedSource
 from mixtura.source.partition import block_slices
 from mixtura.source.protocol import Block, Rows, Source
+from mixtura.source.sampling import sampled
 
 __all__ = [
     "ArraySource",
@@ -18,4 +19,5 @@ __all__ = [
     "Source",
     "SourceFileError",
     "block_slices",
+    "sampled",
 ]

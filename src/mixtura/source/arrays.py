@@ -65,6 +65,13 @@ class ArraySource:
             return float(self.n_rows)
         return float(sum(self.weights[part].sum() for part in partition.block_slices(self.n_rows)))
 
+    def weight_blocks(self) -> Iterator[Array] | None:
+        """Weights of all blocks, in order; None where there are none."""
+        if self.weights is None:
+            return None
+        weights = self.weights
+        return (weights[part] for part in partition.block_slices(self.n_rows))
+
     def blocks(self) -> Iterator[Block]:
         """All blocks, in order; views of the array."""
         for part in partition.block_slices(self.n_rows):

@@ -138,8 +138,14 @@ class FileSource:
         """See `ArraySource.total_weight`."""
         if self._weights is None:
             return float(self.n_rows)
-        slices = partition.block_slices(self.n_rows)
-        return float(sum(self._weights.read(part.start, part.stop)[:, 0].sum() for part in slices))
+        return float(sum(block.sum() for block in self.weight_blocks() or ()))
+
+    def weight_blocks(self) -> Iterator[Array] | None:
+        """See `ArraySource.weight_blocks`."""
+        weights = self._weights
+        if weights is None:
+            return None
+        return (weights.read(part.start, part.stop)[:, 0] for part in partition.block_slices(self.n_rows))
 
     def check_limit(self, threads: int) -> None:
         """Raise ValueError if a pass with so many threads would take more memory than the limit."""
