@@ -45,6 +45,10 @@ WARM_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(10**11), "MA
 #: and whoever comes next would share the processors with them.
 PAUSE = 0.1
 
+#: Seconds that are timed at least: a call of milliseconds is one of many, as of timeit, or it would be a pause's cold
+#: caches that are measured.
+LEAST = 0.1
+
 
 def with_warm_heap() -> None:
     """Start again with an allocator that keeps its memory, unless that is so already."""
@@ -65,12 +69,19 @@ def matrix_product_rate(size: int = 2000, repeats: int = 7) -> float:
 
 
 def timed(action: Callable[[], Outcome]) -> tuple[float, Outcome]:
-    """Seconds that an action took, and what it returned."""
+    """Seconds that an action took, and what it returned; of a short one, the mean of several."""
     gc.collect()
     time.sleep(PAUSE)
     started = time.perf_counter()
     outcome = action()
-    return time.perf_counter() - started, outcome
+    seconds = time.perf_counter() - started
+    number = int(LEAST / seconds)
+    if number == 0:
+        return seconds, outcome
+    started = time.perf_counter()
+    for _ in range(number):
+        action()
+    return (time.perf_counter() - started) / number, outcome
 
 
 def traced_peak(action: Callable[[], Outcome]) -> float:

@@ -38,7 +38,8 @@ class Draws:
 
     def __init__(self, random_state: RandomState) -> None:
         seeds = random_state.randint(0, 2**32, (2, 4), dtype=np.uint32)
-        self._chances, self._values = (np.random.default_rng(seed) for seed in seeds)  # quicker to make than a RandomState
+        # a RandomState is slow to make
+        self._chances, self._values = (np.random.default_rng(seed) for seed in seeds)
 
     def take(self, missing: NDArray[np.bool_]) -> tuple[Array, Array]:
         """For the next rows (N, D): a uniform number (N, 1) a row, and a normal one (N, D) for each value it misses.
