@@ -119,7 +119,7 @@ def run(
         em.run(engine, group, lambda _: on_pass(trajectories))
 
 
-def run_each(runs: Iterable[tuple[Engine, Trajectory]]) -> list[Trajectory]:
+def run_each(runs: Iterable[tuple[Engine, Trajectory]]) -> None:
     """Run each trajectory on its engine to its end; the first of them while the others are still being made.
 
     Parameters
@@ -127,10 +127,10 @@ def run_each(runs: Iterable[tuple[Engine, Trajectory]]) -> list[Trajectory]:
     runs : iterable of (Engine, Trajectory)
         May be a generator that takes its time: native runs do not wait for it.
 
-    Returns
-    -------
-    list of Trajectory
-        In their order.
+    Raises
+    ------
+    KeyboardInterrupt
+        With every trajectory that was made in a sound state.
     """
     coming = iter(runs)
     first = list(islice(coming, MOST_SIDE_BY_SIDE))
@@ -152,7 +152,6 @@ def run_each(runs: Iterable[tuple[Engine, Trajectory]]) -> list[Trajectory]:
         raise
     for engine, group in _still_running(all_runs):
         em.run(engine, group)
-    return [one for _, one in all_runs]
 
 
 def _interrupt(trajectories: Iterable[Trajectory], climbs: Iterable[_Climb]) -> None:
