@@ -4,6 +4,7 @@
 #include "kernel.hpp"
 
 #include "centred.hpp"
+#include "formed.hpp"
 #include "normalise.hpp"
 #include "products.hpp"
 #include "quadratic.hpp"
@@ -47,6 +48,7 @@ struct Pass {
     std::memset(packed, 0, sizeof(double) * plan.packed_size);
     const std::int64_t totals = plan.components + plan.groups;
     for (std::int64_t i = 0; i < totals; ++i) work.counts[i] = Vector{};
+    if (plan.formed) fill_ones(plan, work);
     for (std::int64_t begin = 0; begin < rows.count; begin += tile_rows) {
       const std::int64_t count = rows.count - begin < tile_rows ? rows.count - begin : tile_rows;
       const int panels = load_tile(rows, begin, count, work.to, Width, work.edge, work.rows);
@@ -56,6 +58,7 @@ struct Pass {
         log_densities(panel, offset);
         responsibilities(panel, offset);
         add_likelihood(panel);
+        if (plan.turned) turn(plan, work, panel);
       }
       if (plan.form == Form::kQuadratic)
         quadratic_moments<Width>(plan, work, panels, packed, next_rows(plan, rows, begin + tile_rows, tile_rows));

@@ -29,10 +29,20 @@ struct Rows {
   std::int64_t stride = 0;  // in elements
 };
 
-// A feature that is the product of two columns of a tile.
+// A feature that is the product of two columns of a tile: their places, or where they are formed (formed.hpp) their
+// distances from the panel's first vector, in doubles.
 struct Pair {
   std::int32_t first, second;
 };
+
+// Pairs with the first in common: that column times each from `second` to the one before `end`.
+struct Run {
+  std::int32_t first, second, end;
+};
+
+// Where features are formed: vectors in a panel, and features of a register block at most.
+constexpr int kFormedWidth = 6;
+constexpr int kFormedFeatures = 12;
 
 // Register blocks of the two matrix products (see products.hpp). Offsets are in doubles, into the packed coefficients
 // and into the packed sums.
@@ -53,11 +63,13 @@ struct Chunk {
   Array<Pair> pairs;                        // then come products
   std::int32_t linear_begin, linear_count;  // and last columns as they are
   Array<Block> blocks;
+  Array<Run> runs;                          // the pairs again
+  Array<Block> turned;                      // of moments: blocks of the components that lie along lanes
 };
 
 // Offsets of the working arrays in a call's scratch memory, in doubles.
 struct Scratch {
-  std::int64_t rows, features, logs, weights, densities, shifted, weighted, counts, edge, size;
+  std::int64_t rows, features, logs, shares, weights, densities, shifted, weighted, counts, edge, size;
 };
 
 // All that a pass over rows needs. Built once per kernel by make_plan, read by any number of threads.
@@ -68,6 +80,8 @@ struct Plan {
   std::int32_t width;         // vectors in a panel: the register blocks' extent along the rows
   std::int32_t panels;        // panels in a tile
   std::int32_t features;
+  bool formed;                // features are formed where they are used, and not stored (formed.hpp)
+  std::int32_t turned;        // so many of the first components lie along lanes in the product that yields moments
   std::int32_t panel_items;   // features stored per panel for the moments, padded to an odd number
   bool keeps_features;        // all features of a tile fit in cache: built once, used by both products
   Array<std::int64_t> group_offsets;

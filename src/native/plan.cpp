@@ -1,10 +1,8 @@
 #include "plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "linear.hpp"
 
 namespace mixtura {
 namespace {
@@ -13,6 +11,7 @@ constexpr std::int64_t kTileRows = 192;                 // a multiple of 24 vect
 constexpr std::int64_t kPanelBytes = 20 * 1024;         // of features, to stay in the first-level cache
 constexpr std::int64_t kKeptBytes = 512 * 1024;         // of a tile's features, to stay in the second-level cache
 constexpr std::int64_t kMomentFeatures = 96;            // of a chunk of the moments, where features are not kept
+constexpr std::int64_t kCoefficientBytes = 16 * 1024;   // of a block where features are formed, to stay in the first-level cache
 
 struct Range {
   std::int64_t begin, size;
@@ -40,13 +39,16 @@ Array<T> view(const std::vector<T>& values) {
 }  // namespace
 
 Planner::Planner(Model model, const Level& level)
-    : model_(std::move(model)), lanes_(level.lanes), registers_(level.vector_registers) {
+    : model_(std::move(model)),
+      lanes_(level.lanes),
+      registers_(level.vector_registers),
+      accumulators_(level.vector_registers == 32 ? 24 : 12) {
   plan_.shape = model_.shape;
   plan_.form = model_.form;
   plan_.components = static_cast<std::int32_t>(model_.components);
   plan_.dimensions = static_cast<std::int32_t>(model_.dimensions);
   plan_.groups = static_cast<std::int32_t>(model_.group_count());
-  choose_width(level);
+  choose_products();
   if (quadratic()) {
     choose_chunks();
     place_coefficients();
@@ -58,29 +60,30 @@ Planner::Planner(Model model, const Level& level)
   point();
 }
 
-void Planner::refill(const std::vector<double>& constant, const std::vector<double>& center,
-                     const std::vector<double>& whitener) {
-  // of the same sizes, so that the memory that the plan points to is written over
-  std::copy(constant.begin(), constant.end(), model_.constant.begin());
-  std::copy(center.begin(), center.end(), model_.center.begin());
-  std::copy(whitener.begin(), whitener.end(), model_.whitener.begin());
-  fill();
-}
-
-void Planner::fill() {
-  constant_ = model_.constant;
-  if (quadratic()) fill_coefficients();
-  if (!whitening_.empty()) fill_whiteners();
-  find_fallback();
+// Where features are formed, and where lanes run over components, is what was measured to be faster (of 1 to 100 components
+// in 2 to 256 dimensions, with 8 and with 4 lanes).
+void Planner::choose_products() {
+  const std::int64_t components = model_.components, dimensions = model_.dimensions;
+  if (lanes_ == 8) plan_.formed = dimensions >= 16 || (dimensions >= 5 && components < 8);
+  if (lanes_ == 4) plan_.formed = dimensions >= 10 && components <= 3;
+  plan_.formed = plan_.formed && quadratic() && model_.shape == Shape::kFull;
+  if (plan_.formed) {
+    plan_.width = kFormedWidth;
+    most_outputs_ = accumulators_ / 3;
+    if (components >= 2 * lanes_) plan_.turned = static_cast<std::int32_t>(components / lanes_ * lanes_);
+  } else {
+    choose_width();
+    most_outputs_ = std::min<std::int64_t>(accumulators_ / plan_.width, 8);
+  }
+  plan_.panels = static_cast<std::int32_t>(kTileRows / lanes_ / plan_.width);
 }
 
 // The width that needs the fewest loads for a multiplication in the product that yields log densities.
-void Planner::choose_width(const Level& level) {
-  const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
+void Planner::choose_width() {
   const std::int64_t outputs = quadratic() || !matrix() ? model_.components : model_.dimensions;
   double best = 1e300;
   for (const int width : {3, 4, 6, 8}) {
-    const std::int64_t largest = std::min<std::int64_t>(accumulators / width, 8);
+    const std::int64_t largest = std::min<std::int64_t>(accumulators_ / width, 8);
     if (largest == 0) continue;
     const double blocks = static_cast<double>(ceil_div(outputs, largest));
     const double loads = blocks / static_cast<double>(outputs) + 1.0 / width;
@@ -89,7 +92,6 @@ void Planner::choose_width(const Level& level) {
       plan_.width = width;
     }
   }
-  plan_.panels = static_cast<std::int32_t>(kTileRows / level.lanes / plan_.width);
 }
 
 std::vector<Pair> Planner::all_pairs() const {
@@ -112,15 +114,22 @@ Planner::ChunkParts<Block> Planner::cut(const std::vector<Pair>& pairs, std::int
   const std::int64_t first = std::clamp<std::int64_t>(begin - norm, 0, products);
   const std::int64_t last = std::clamp<std::int64_t>(end - norm, 0, products);
   const std::int64_t linear = std::max<std::int64_t>(begin - norm - products, 0);
-  return {begin,  count, norm && begin == 0, {pairs.begin() + first, pairs.begin() + last},
-          linear, std::max<std::int64_t>(end - norm - products, 0) - linear, {}};
+  const std::int64_t linear_count = std::max<std::int64_t>(end - norm - products, 0) - linear;
+  std::vector<Pair> mine(pairs.begin() + first, pairs.begin() + last);
+  std::vector<Run> runs;
+  for (const Pair& pair : mine) {
+    if (runs.empty() || runs.back().first != pair.first) runs.push_back({pair.first, pair.second, pair.second});
+    ++runs.back().end;
+  }
+  return {begin, count, norm && begin == 0, std::move(mine), linear, linear_count, {}, std::move(runs), {}};
 }
 
 template <typename Block>
 Chunk<Block> Planner::ChunkParts<Block>::view() const {
   return {static_cast<std::int32_t>(begin),        static_cast<std::int32_t>(count),        norm,
           mixtura::view(pairs),                    static_cast<std::int32_t>(linear_begin),
-          static_cast<std::int32_t>(linear_count), mixtura::view(blocks)};
+          static_cast<std::int32_t>(linear_count), mixtura::view(blocks),
+          mixtura::view(runs),                     mixtura::view(turned)};
 }
 
 // Left and right sizes fill the accumulators; left sizes that divide the components evenly come first.
@@ -148,6 +157,22 @@ std::vector<MomentBlock> Planner::moment_blocks(std::int64_t left, std::int64_t 
   return blocks;
 }
 
+// Blocks of moments whose features are formed: of the components that lie along lanes, and of the others.
+void Planner::formed_blocks(ChunkParts<MomentBlock>& chunk, std::int64_t& offset) const {
+  const auto features = static_cast<std::int64_t>(chunk.pairs.size());
+  const auto add = [&](std::vector<MomentBlock>& blocks, std::int64_t begin, std::int64_t size, const Range& right) {
+    blocks.push_back({static_cast<std::int32_t>(begin), static_cast<std::int32_t>(size),
+                      static_cast<std::int32_t>(right.begin), static_cast<std::int32_t>(right.size), offset});
+    offset += round_up(size * right.size, lanes_);
+  };
+  for (const Range& vectors : split(plan_.turned / lanes_, accumulators_ == 24 ? 4 : 3))
+    for (const Range& right : split(features, std::min<std::int64_t>(accumulators_ / vectors.size, kFormedFeatures)))
+      add(chunk.turned, vectors.begin * lanes_, vectors.size * lanes_, right);
+  for (const Range& left : split(model_.components - plan_.turned, 6))
+    for (const Range& right : split(features, std::min<std::int64_t>(accumulators_ / left.size, 8)))
+      add(chunk.blocks, plan_.turned + left.begin, left.size, right);
+}
+
 // Chunks of the product that yields log densities keep a panel in the first-level cache. Those of the moments keep a tile
 // in the second-level cache.
 void Planner::choose_chunks() {
@@ -155,10 +180,18 @@ void Planner::choose_chunks() {
   const std::int64_t features =
       static_cast<std::int64_t>(pairs.size()) + model_.dimensions + (model_.shape == Shape::kSpherical);
   plan_.features = static_cast<std::int32_t>(features);
-  const std::int64_t largest = std::max<std::int64_t>(24, kPanelBytes / (8 * lanes_ * plan_.width));
+  const std::int64_t bytes = plan_.formed ? kCoefficientBytes / most_outputs_ : kPanelBytes / (lanes_ * plan_.width);
+  const std::int64_t largest = std::max<std::int64_t>(24, bytes / 8);
   for (const Range& range : split(features, largest)) {
     output_parts_.push_back(cut<OutputBlock>(pairs, range.begin, range.size));
     output_features_ = std::max(output_features_, range.size);
+  }
+  if (plan_.formed) {  // any feature at any time, columns as products with the ones past the last column
+    moment_parts_.push_back(cut<MomentBlock>(pairs, 0, features));
+    const auto step = static_cast<std::int32_t>(plan_.width * lanes_);
+    for (std::int32_t i = 0; i < plan_.dimensions; ++i) moment_parts_[0].pairs.push_back({i, plan_.dimensions});
+    for (Pair& pair : moment_parts_[0].pairs) pair = {pair.first * step, pair.second * step};
+    return;
   }
   const bool tied = model_.shape == Shape::kTied;
   if (tied) output_features_ = features;
@@ -170,8 +203,7 @@ void Planner::choose_chunks() {
 }
 
 void Planner::place_coefficients() {
-  const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
-  const std::vector<Range> outputs = split(model_.components, std::min<std::int64_t>(accumulators / plan_.width, 8));
+  const std::vector<Range> outputs = split(model_.components, most_outputs_);
   std::int64_t offset = 0;
   for (auto& chunk : output_parts_)
     for (const Range& output : outputs) {
@@ -182,96 +214,10 @@ void Planner::place_coefficients() {
   coefficients_.resize(offset);
 }
 
-void Planner::fill_coefficients() {
-  dense_.assign(model_.components * plan_.features, 0.0);
-  if (model_.shape == Shape::kFull)
-    with_size(model_.dimensions, [&](auto dimensions) { full_coefficients(dimensions); });
-  else if (model_.shape == Shape::kTied)
-    tied_coefficients();
-  else
-    separable_coefficients();
-  for (const auto& chunk : output_parts_)
-    for (const OutputBlock& block : chunk.blocks) {
-      double* out = coefficients_.data() + block.offset;
-      for (std::int64_t f = chunk.begin; f < chunk.begin + chunk.count; ++f)
-        for (std::int64_t k = block.begin; k < block.begin + block.size; ++k) *out++ = dense_[k * plan_.features + f];
-    }
-}
-
-// Features z_i z_j (i <= j) and z_i with coefficients from the precision P = U U^T.
-template <typename Size>
-void Planner::full_coefficients(Size dimensions) {
-  transposed_.resize(dimensions * dimensions);
-  precision_.resize(dimensions);
-  linear_terms_.resize(dimensions);
-  double *transposed = transposed_.data(), *precision = precision_.data(), *linear = linear_terms_.data();
-  for (std::int64_t k = 0; k < model_.components; ++k) {
-    const double* whitener = model_.whitener.data() + k * dimensions * dimensions;
-    const double* center = model_.center.data() + k * dimensions;
-    double* out = dense_.data() + k * plan_.features;
-    for (std::int64_t i = 0; i < dimensions; ++i)
-      for (std::int64_t j = i; j < dimensions; ++j) transposed[j * dimensions + i] = whitener[i * dimensions + j];
-    std::fill_n(linear, dimensions, 0.0);
-    for (std::int64_t i = 0; i < dimensions; ++i) {
-      std::fill(precision + i, precision + dimensions, 0.0);
-      for (std::int64_t m = i; m < dimensions; ++m)
-        for (std::int64_t j = i; j <= m; ++j)
-          precision[j] += whitener[i * dimensions + m] * transposed[m * dimensions + j];
-      *out++ = -0.5 * precision[i];
-      linear[i] += precision[i] * center[i];
-      for (std::int64_t j = i + 1; j < dimensions; ++j) {
-        *out++ = -precision[j];
-        linear[i] += precision[j] * center[j];
-        linear[j] += precision[j] * center[i];
-      }
-    }
-    double square = 0;
-    for (std::int64_t i = 0; i < dimensions; ++i) {
-      *out++ = linear[i];
-      square += linear[i] * center[i];
-    }
-    constant_[k] -= 0.5 * square;
-  }
-}
-
-// Features y = z @ U: what is quadratic in y is the same for all components.
-void Planner::tied_coefficients() {
-  const std::int64_t dimensions = model_.dimensions;
-  for (std::int64_t k = 0; k < model_.components; ++k) {
-    double square = 0;
-    for (std::int64_t j = 0; j < dimensions; ++j) {
-      double value = 0;
-      for (std::int64_t i = 0; i <= j; ++i)
-        value += model_.center[k * dimensions + i] * model_.whitener[i * dimensions + j];
-      dense_[k * dimensions + j] = value;
-      square += value * value;
-    }
-    constant_[k] -= 0.5 * square;
-  }
-}
-
-// Features z_i^2 or their sum, and z_i.
-void Planner::separable_coefficients() {
-  const std::int64_t dimensions = model_.dimensions;
-  const bool diagonal = model_.shape == Shape::kDiagonal;
-  for (std::int64_t k = 0; k < model_.components; ++k) {
-    double* out = dense_.data() + k * plan_.features;
-    double* linear = out + (diagonal ? dimensions : 1);
-    for (std::int64_t i = 0; i < dimensions; ++i) {
-      const double whitener = model_.whitener[diagonal ? k * dimensions + i : k];
-      const double precision = whitener * whitener, center = model_.center[k * dimensions + i];
-      out[diagonal ? i : 0] = -0.5 * precision;
-      linear[i] = precision * center;
-      constant_[k] -= 0.5 * precision * center * center;
-    }
-  }
-}
-
 // Upper triangular, so that a block of outputs needs no inputs past its own end.
 void Planner::place_whiteners() {
-  const std::int64_t accumulators = registers_ == 32 ? 24 : 12;
   std::int64_t offset = 0;
-  for (const Range& range : split(model_.dimensions, std::min<std::int64_t>(accumulators / plan_.width, 8))) {
+  for (const Range& range : split(model_.dimensions, most_outputs_)) {
     const std::int64_t inputs = range.begin + range.size;
     whitening_.push_back({static_cast<std::int32_t>(range.begin), static_cast<std::int32_t>(range.size),
                           static_cast<std::int32_t>(inputs), offset});
@@ -281,35 +227,15 @@ void Planner::place_whiteners() {
   whiteners_.resize((model_.shape == Shape::kTied ? 1 : model_.components) * offset);
 }
 
-void Planner::fill_whiteners() {
-  const std::int64_t dimensions = model_.dimensions;
-  const std::int64_t count = model_.shape == Shape::kTied ? 1 : model_.components;
-  for (std::int64_t k = 0; k < count; ++k) {
-    const double* whitener = model_.whitener.data() + k * dimensions * dimensions;
-    for (const OutputBlock& block : whitening_) {
-      double* out = whiteners_.data() + k * plan_.whitener_stride + block.offset;
-      for (std::int64_t i = 0; i < block.inputs; ++i)
-        for (std::int64_t o = 0; o < block.size; ++o)
-          *out++ = i <= block.begin + o ? whitener[i * dimensions + block.begin + o] : 0.0;
-    }
-  }
-}
-
-void Planner::find_fallback() {
-  fallback_.assign(model_.components, 0.0);
-  for (std::int64_t g = 0; g < model_.group_count(); ++g) {
-    std::int64_t alive = 0;
-    for (std::int64_t k = model_.groups[g]; k < model_.groups[g + 1]; ++k) alive += std::isfinite(model_.constant[k]);
-    for (std::int64_t k = model_.groups[g]; k < model_.groups[g + 1]; ++k)
-      if (std::isfinite(model_.constant[k])) fallback_[k] = 1.0 / static_cast<double>(alive);
-  }
-}
-
 // Packed sums: counts, the groups' log likelihoods, then the moments block by block.
 void Planner::place_sums() {
   std::int64_t offset = round_up(model_.components + model_.group_count(), 8);
   if (quadratic()) {
-    for (auto& chunk : moment_parts_) chunk.blocks = moment_blocks(model_.components, chunk.count, false, offset);
+    for (auto& chunk : moment_parts_)
+      if (plan_.formed)
+        formed_blocks(chunk, offset);
+      else
+        chunk.blocks = moment_blocks(model_.components, chunk.count, false, offset);
     plan_.triangle_offset = offset;
     std::int64_t triangle = 0;
     if (model_.shape == Shape::kTied)
@@ -338,13 +264,15 @@ void Planner::place_scratch(const Level& level) {
   };
   const std::int64_t vectors = std::int64_t(plan_.panels) * plan_.width * level.lanes;
   const bool needs_weighted = matrix() && (!quadratic() || model_.shape == Shape::kTied);
-  const std::int64_t row_items = model_.dimensions | 1;
+  const std::int64_t row_items = (model_.dimensions + plan_.formed) | 1;
   Scratch& scratch = plan_.scratch;
   scratch.rows = place(row_items * vectors);
   const std::int64_t panel_vectors = std::int64_t(plan_.width) * level.lanes;
-  scratch.features =
-      place(quadratic() ? std::max(plan_.panel_items * vectors, output_features_ * panel_vectors) : 0);
+  std::int64_t features = std::max(plan_.panel_items * vectors, output_features_ * panel_vectors);
+  if (plan_.formed) features = kFormedFeatures * panel_vectors;
+  scratch.features = place(quadratic() ? features : 0);
   scratch.logs = place((model_.components | 1) * vectors);
+  scratch.shares = place(plan_.turned * vectors);
   scratch.weights = place(vectors);
   scratch.densities = place(model_.group_count() * plan_.width * level.lanes);
   scratch.shifted = place(!quadratic() && matrix() ? row_items * vectors : 0);

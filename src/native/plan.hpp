@@ -48,6 +48,8 @@ class Planner {
     std::vector<Pair> pairs;
     std::int64_t linear_begin, linear_count;
     std::vector<Block> blocks;
+    std::vector<Run> runs;
+    std::vector<Block> turned;
 
     Chunk<Block> view() const;
   };
@@ -55,7 +57,8 @@ class Planner {
   bool quadratic() const { return model_.form == Form::kQuadratic; }
   bool matrix() const { return model_.shape == Shape::kFull || model_.shape == Shape::kTied; }
 
-  void choose_width(const Level& level);
+  void choose_products();
+  void choose_width();
   void choose_chunks();
   void place_coefficients();
   void place_whiteners();
@@ -75,6 +78,7 @@ class Planner {
   void separable_coefficients();
   std::vector<MomentBlock> moment_blocks(std::int64_t left, std::int64_t right_count, bool triangle,
                                          std::int64_t& offset) const;
+  void formed_blocks(ChunkParts<MomentBlock>& chunk, std::int64_t& offset) const;
   void find_fallback();
 
   void unpack_quadratic(const double* packed, Moments& moments) const;
@@ -83,7 +87,8 @@ class Planner {
 
   Model model_;
   Plan plan_ = {};
-  std::int64_t lanes_, registers_;
+  std::int64_t lanes_, registers_, accumulators_;
+  std::int64_t most_outputs_ = 0;     // of a register block
   std::int64_t output_features_ = 0;  // the most of any chunk
   std::vector<ChunkParts<OutputBlock>> output_parts_;
   std::vector<ChunkParts<MomentBlock>> moment_parts_;

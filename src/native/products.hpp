@@ -13,6 +13,14 @@ struct Panels {
   std::int64_t stride;  // vectors from one panel to the next
 };
 
+// Calls `function` with the number as a constant, one of 1 to Most.
+template <int Most, typename Function>
+void with_constant(std::int64_t number, const Function& function) {
+  [&]<int... Before>(std::integer_sequence<int, Before...>) {
+    ((number == Before + 1 ? function(std::integral_constant<int, Before + 1>{}) : void()), ...);
+  }(std::make_integer_sequence<int, Most>{});
+}
+
 // outputs[o] (+)= sum_f coefficients[f][o] * inputs[f]. Starts from `start` (one constant per output) where it is given,
 // else from what `outputs` holds.
 template <int Outputs, int Width>
@@ -64,11 +72,43 @@ void multiply_block(const OutputBlock& block, const double* coefficients, const 
   }
 }
 
+constexpr std::int64_t kLine = 64;  // bytes of a line of cache
+
+// Memory that is wanted soon, asked for in equal parts, before each block or panel of it: all at once would hold up the loads at hand.
+class Prefetch {
+ public:
+  Prefetch() = default;
+  Prefetch(const char* begin, std::int64_t bytes, std::int64_t parts)
+      : next_(begin), end_(begin + bytes), part_((bytes / (kLine * parts) + 1) * kLine) {}
+
+  void ask() {
+    for (const char* stop = part_ < end_ - next_ ? next_ + part_ : end_; next_ < stop; next_ += kLine)
+      __builtin_prefetch(next_, 0, 2);
+  }
+
+ private:
+  const char *next_ = nullptr, *end_ = nullptr;
+  std::int64_t part_ = 0;
+};
+
+// Adds the lanes of each total to its sum.
+template <int Left, int Right>
+MIXTURA_INLINE void add_lanes(const Vector (&total)[Left][Right], double* sums) {
+  constexpr int kCount = Left * Right;
+  MIXTURA_UNROLL
+  for (int base = 0; base < kCount; base += kLanes) {
+    Vector block[kLanes];
+    MIXTURA_UNROLL
+    for (int i = 0; i < kLanes; ++i)
+      block[i] = base + i < kCount ? total[(base + i) / Right % Left][(base + i) % Right] : Vector{};
+    store(sums + base, load(sums + base) + sum_lanes(block));
+  }
+}
+
 // sums[l * Right + r] += sum over rows of left[l] * right[r]. Lanes run over rows; the lanes are added up once per call.
 template <int Left, int Right>
 void accumulate(const Vector* left, std::int64_t left_stride, const Vector* right, std::int64_t right_stride, int panels,
                 std::int64_t width, double* sums) {
-  constexpr int kCount = Left * Right;
   Vector total[Left][Right] = {};
   for (int panel = 0; panel < panels; ++panel) {
     for (std::int64_t v = 0; v < width; ++v) {
@@ -85,14 +125,7 @@ void accumulate(const Vector* left, std::int64_t left_stride, const Vector* righ
     left += left_stride;
     right += right_stride;
   }
-  MIXTURA_UNROLL
-  for (int base = 0; base < kCount; base += kLanes) {
-    Vector block[kLanes];
-    MIXTURA_UNROLL
-    for (int i = 0; i < kLanes; ++i)
-      block[i] = base + i < kCount ? total[(base + i) / Right % Left][(base + i) % Right] : Vector{};
-    store(sums + base, load(sums + base) + sum_lanes(block));
-  }
+  add_lanes(total, sums);
 }
 
 using Accumulate = void (*)(const Vector*, std::int64_t, const Vector*, std::int64_t, int, std::int64_t, double*);
@@ -129,25 +162,6 @@ void accumulate_block(const MomentBlock& block, Panels left, Panels right, int p
   function(left.data + std::int64_t(block.left) * width, left.stride, right.data + std::int64_t(block.right) * width,
            right.stride, panels, width, packed + block.offset);
 }
-
-constexpr std::int64_t kLine = 64;  // bytes of a line of cache
-
-// Memory that is wanted soon, asked for in equal parts before each block: all at once would hold up the loads at hand.
-class Prefetch {
- public:
-  Prefetch() = default;
-  Prefetch(const char* begin, std::int64_t bytes, std::int64_t parts)
-      : next_(begin), end_(begin + bytes), part_((bytes / (kLine * parts) + 1) * kLine) {}
-
-  void ask() {
-    for (const char* stop = part_ < end_ - next_ ? next_ + part_ : end_; next_ < stop; next_ += kLine)
-      __builtin_prefetch(next_, 0, 2);
-  }
-
- private:
-  const char *next_ = nullptr, *end_ = nullptr;
-  std::int64_t part_ = 0;
-};
 
 void accumulate_blocks(const Array<MomentBlock>& blocks, Panels left, Panels right, int panels, int width,
                        double* packed, Prefetch* wanted = nullptr) {

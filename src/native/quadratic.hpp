@@ -2,6 +2,7 @@
 // features. Features are built once per tile where they fit in cache, else anew for either product, a chunk at a time.
 #pragma once
 
+#include "formed.hpp"
 #include "kernel.hpp"
 #include "products.hpp"
 #include "tile.hpp"
@@ -19,6 +20,7 @@ void whiten(const Plan& plan, const double* whitener, const Vector* inputs, Vect
 // Log densities of a panel. With a shared whitener, what all components have in common (-1/2 ||y||^2) goes to `offset`.
 template <int Width>
 void quadratic_logs(const Plan& plan, const Workspace& work, int panel, Vector* offset) {
+  if (plan.formed) return formed_logs(plan, work, panel);
   const bool tied = plan.shape == Shape::kTied;
   const Vector* columns = work.rows.data + panel * work.rows.stride;
   Vector* logs = work.logs.data + panel * work.logs.stride;
@@ -53,6 +55,7 @@ void pooled_moments(const Plan& plan, const Workspace& work, int panels, double*
 
 template <int Width>
 void quadratic_moments(const Plan& plan, const Workspace& work, int panels, double* packed, Prefetch wanted) {
+  if (plan.formed) return formed_moments(plan, work, panels, packed, wanted);
   const bool tied = plan.shape == Shape::kTied;
   const bool build = !tied && !plan.keeps_features;
   const Panels inputs = tied ? work.rows : work.features;

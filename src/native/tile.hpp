@@ -80,7 +80,9 @@ Prefetch next_rows(const Plan& plan, const Rows& source, std::int64_t begin, std
   const std::int64_t count = source.count - begin < most ? source.count - begin : most;
   if (count <= 0 || source.stride != plan.dimensions) return {};
   std::int64_t blocks = 0;
-  for (std::int64_t c = 0; c < plan.moment_chunks.count; ++c) blocks += plan.moment_chunks.data[c].blocks.count;
+  for (std::int64_t c = 0; c < plan.moment_chunks.count; ++c)
+    blocks += plan.moment_chunks.data[c].blocks.count + plan.moment_chunks.data[c].turned.count;
+  if (plan.formed) blocks *= plan.panels;
   const std::int64_t row = source.stride * (source.is_float32 ? 4 : 8);
   if (count * row > kLine * 12 * blocks) return {};
   return {static_cast<const char*>(source.data) + begin * row, count * row, blocks};
@@ -126,7 +128,7 @@ void build_features(const Chunk<Block>& chunk, const Vector* columns, std::int64
 struct Workspace {
   Workspace(const Plan& plan, double* scratch)
       : to{plan.shift.data, plan.inverse_scale.data, plan.dimensions},
-        rows{at(scratch, plan.scratch.rows), std::int64_t(plan.dimensions | 1) * plan.width},
+        rows{at(scratch, plan.scratch.rows), std::int64_t((plan.dimensions + plan.formed) | 1) * plan.width},
         features{at(scratch, plan.scratch.features), std::int64_t(plan.panel_items) * plan.width},
         logs{at(scratch, plan.scratch.logs), std::int64_t(plan.components | 1) * plan.width},
         shifted{at(scratch, plan.scratch.shifted), rows.stride},
@@ -134,6 +136,7 @@ struct Workspace {
         weights(at(scratch, plan.scratch.weights)),
         densities(at(scratch, plan.scratch.densities)),
         counts(at(scratch, plan.scratch.counts)),
+        shares(scratch + plan.scratch.shares),
         edge(scratch + plan.scratch.edge) {}
 
   static Vector* at(double* scratch, std::int64_t offset) { return reinterpret_cast<Vector*>(scratch + offset); }
@@ -144,6 +147,7 @@ struct Workspace {
   Vector* weights;
   Vector* densities;  // of one panel, group after group
   Vector* counts;     // lane by lane: components, then the groups' log likelihoods
+  double* shares;     // responsibilities of the components that lie along lanes, row after row
   double* edge;
 };
 

@@ -8,14 +8,16 @@
 namespace mixtura {
 namespace {
 
-void scatter(const Array<MomentBlock>& blocks, const double* packed, std::int64_t right_offset, std::int64_t columns,
-             double* dense) {
+// Packed blocks to rows of `columns`; `turned` ones are packed right after right.
+void scatter(const Array<MomentBlock>& blocks, bool turned, const double* packed, std::int64_t right_offset,
+             std::int64_t columns, double* dense) {
   for (std::int64_t b = 0; b < blocks.count; ++b) {
     const MomentBlock& block = blocks.data[b];
     const double* source = packed + block.offset;
+    const std::int64_t left_step = turned ? 1 : block.right_size, right_step = turned ? block.left_size : 1;
     for (std::int64_t l = 0; l < block.left_size; ++l)
       for (std::int64_t r = 0; r < block.right_size; ++r)
-        dense[(block.left + l) * columns + right_offset + block.right + r] = *source++;
+        dense[(block.left + l) * columns + right_offset + block.right + r] = source[l * left_step + r * right_step];
   }
 }
 
@@ -39,7 +41,7 @@ void Planner::unpack(const double* packed, Moments& moments) const {
 
 void Planner::unpack_triangle(const double* packed, double* square) const {
   const std::int64_t dimensions = model_.dimensions;
-  scatter(plan_.triangle, packed, 0, dimensions, square);
+  scatter(plan_.triangle, false, packed, 0, dimensions, square);
   for (std::int64_t i = 0; i < dimensions; ++i)
     for (std::int64_t j = 0; j < i; ++j) square[i * dimensions + j] = square[j * dimensions + i];
 }
@@ -48,8 +50,10 @@ void Planner::unpack_quadratic(const double* packed, Moments& moments) const {
   const std::int64_t dimensions = model_.dimensions, features = plan_.features, squares = features - dimensions;
   thread_local std::vector<double> dense;
   dense.assign(model_.components * features, 0.0);
-  for (const Chunk<MomentBlock>& chunk : moment_chunks_)
-    scatter(chunk.blocks, packed, chunk.begin, features, dense.data());
+  for (const Chunk<MomentBlock>& chunk : moment_chunks_) {
+    scatter(chunk.blocks, false, packed, chunk.begin, features, dense.data());
+    scatter(chunk.turned, true, packed, chunk.begin, features, dense.data());
+  }
   for (std::int64_t k = 0; k < model_.components; ++k) {
     const double* row = dense.data() + k * features;
     std::copy(row + squares, row + features, moments.first.begin() + k * dimensions);
@@ -75,7 +79,7 @@ void Planner::unpack_centred(const double* packed, Moments& moments) const {
   const std::int64_t dimensions = model_.dimensions, columns = (dimensions + 7) / 8 * 8;
   std::vector<double> rows(2 * columns);
   for (std::int64_t k = 0; k < model_.components; ++k) {
-    scatter(plan_.linear, packed + plan_.linear_offset + k * plan_.linear_size, 0, columns, rows.data());
+    scatter(plan_.linear, false, packed + plan_.linear_offset + k * plan_.linear_size, 0, columns, rows.data());
     const double* second = rows.data() + columns;
     std::copy_n(rows.begin(), dimensions, moments.first.begin() + k * dimensions);
     if (model_.shape == Shape::kDiagonal) std::copy_n(second, dimensions, moments.second.begin() + k * dimensions);
