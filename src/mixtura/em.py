@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mixtura.acceleration import Squarem
 from mixtura.engine.engine import Engine
+from mixtura.engine.threads import one_blas_thread
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep, Update
 from mixtura.quadratic import QuadraticForms
@@ -200,6 +201,10 @@ class Trajectory:
 
     def absorb(self, statistics: SufficientStats) -> None:
         """Take the statistics of a pass at `forms`, and decide what comes next."""
+        with one_blas_thread(statistics.second.size):
+            self._absorb(statistics)
+
+    def _absorb(self, statistics: SufficientStats) -> None:
         objective = statistics.log_likelihood + self.mstep.penalty(self._proposal.mixture)
         log_likelihood = objective / statistics.total_weight
         slack = ROUNDING * (1.0 + abs(self.log_likelihood)) if self.history else 0.0

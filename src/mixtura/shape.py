@@ -23,7 +23,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtrtri
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 Array = NDArray[np.float64]
 
@@ -161,12 +161,17 @@ class _Full(Shape):
         return (centred * responsibilities[:, None]).T @ centred
 
     def floor(self, covariances: Array, minimum: float) -> Array:
-        eigenvalues, vectors = np.linalg.eigh(covariances)
+        least = minimum * np.eye(covariances.shape[-1])
+        # what is left has a Cholesky factor where no eigenvalue is lower, and that costs a twentieth of them
+        suspects = [k for k, matrix in enumerate(covariances) if not _is_above(matrix, least)]
+        eigenvalues, vectors = np.linalg.eigh(covariances[suspects])
         clipped = np.maximum(eigenvalues, minimum)
         rebuilt = (vectors * clipped[..., None, :]) @ np.swapaxes(vectors, -1, -2)
         rebuilt = 0.5 * (rebuilt + np.swapaxes(rebuilt, -1, -2))
         low = eigenvalues[..., 0] < minimum
-        return np.where(low[..., None, None], rebuilt, covariances)
+        floored: Array = covariances.copy()
+        floored[suspects] = np.where(low[..., None, None], rebuilt, covariances[suspects])
+        return floored
 
 
 class _Tied(Shape):
@@ -308,6 +313,12 @@ class _Spherical(Shape):
 
     def floor(self, covariances: Array, minimum: float) -> Array:
         return np.maximum(covariances, minimum)
+
+
+def _is_above(matrix: Array, least: Array) -> bool:
+    """Whether all eigenvalues of their difference are positive; False where that cannot be told."""
+    factor, failed = dpotrf(matrix - least, lower=1)
+    return not failed and bool(np.isfinite(factor).all())
 
 
 def _inverse_root(variances: Array) -> Array:

@@ -50,7 +50,7 @@ def test_convergence_means_that_little_is_left_to_gain(
     for _ in range(3):
         rows = random_rows(rng, random_mixture(rng, covariance_type, reach=1.0), 250)
         starts = [random_start(rng, rows, covariance_type, 3) for _ in range(4)]
-        stopped = fit_all(loop_engine, rows, starts, tol=1e-6, max_iter=3000, accelerate=accelerate)
+        stopped = fit_all(loop_engine, rows, starts, tol=1e-6, max_iter=20_000, accelerate=accelerate)
         assert all(fit.trajectory.status is Status.CONVERGED for fit in stopped)
         onwards = fit_all(loop_engine, rows, [fit.mixture for fit in stopped], tol=0, max_iter=100)
         excess += [after.history[-1] - fit.history[-1] for fit, after in zip(stopped, onwards, strict=True)]

@@ -1,17 +1,23 @@
-"""Threads that share the blocks of a pass."""
+"""Threads that share the blocks of a pass, and those of BLAS, which are not to stand in their way."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
-__all__ = ["helpers", "share_out", "thread_count"]
+__all__ = ["helpers", "one_blas_thread", "share_out", "thread_count"]
 
 Item = TypeVar("Item")
+
+#: Fewer numbers than this, and BLAS does without its threads anyway.
+FEW_NUMBERS = 4096
+
+_blas_is_limited = Lock()
 
 
 def thread_count(threads: int | None = None) -> int:
@@ -66,3 +72,35 @@ def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: in
         raise
     for helper in others:
         helper.result()
+
+
+@lru_cache(maxsize=1)
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController  # scikit-learn's, for the same purpose
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextlib.contextmanager
+def one_blas_thread(n_numbers: int) -> Iterator[None]:
+    """While matrices of so many numbers are worked on, BLAS uses the calling thread alone.
+
+    After a product that OpenBLAS has shared out, its threads wait for more, spinning for some 30 ms, on the
+    processors that the next pass needs. The number of threads is the process's: who comes while it is set leaves it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura.engine.threads import one_blas_thread
+    >>> matrices = np.ones((2, 64, 64))
+    >>> with one_blas_thread(matrices.size):
+    ...     product = matrices @ matrices
+    """
+    if n_numbers < FEW_NUMBERS or not _blas_is_limited.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _blas().limit(limits=1):
+            yield
+    finally:
+        _blas_is_limited.release()
