@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,15 @@ def test_the_line_of_progress(rng: np.random.Generator) -> None:
     line = progress_line([one], 0.001)
     assert line.startswith(f"iteration 0  log likelihood {one.log_likelihood:.6f} per row  left to gain not known yet")
     assert line.endswith("0.50 million rows/s")
+
+
+@pytest.mark.parametrize("absent", ["dask", "distributed"])
+def test_without_dask_the_way_to_install_it_is_named(
+    absent: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("mixtura.engine.dask")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, absent, None)
+    done = run("fit", folder, "-k", 1, "--columns", "a,b", "--dask", "local")
+    assert done.exit_code == 1
+    assert 'pip install "mixtura[dask]"' in done.stderr and "Traceback" not in done.stderr

@@ -18,13 +18,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import dask
 import numpy as np
-from distributed import CancelledError, Client, Future, KilledWorker, default_client
-from distributed.comm import CommClosedError
 from numpy.typing import NDArray
 
 from mixtura.engine import create_engine
+from mixtura.engine.dask_extra import dask_needed
 from mixtura.engine.dask_placement import Group, placed
 from mixtura.engine.dask_rows import checked, is_frame, weight_blocks
 from mixtura.engine.engine import Engine, RowOutput
@@ -35,6 +33,11 @@ from mixtura.source import ArraySource, Block
 from mixtura.source.parted import joined, places_in
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
+
+with dask_needed():
+    import dask
+    from distributed import CancelledError, Client, Future, KilledWorker, default_client
+    from distributed.comm import CommClosedError
 
 __all__ = [
     "DaskEngine",

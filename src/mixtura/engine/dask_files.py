@@ -7,13 +7,16 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import dask.array as da
 import numpy as np
-from dask import delayed
-from distributed import Client
 from numpy.typing import NDArray
 
 from mixtura.engine.dask import active_client
+from mixtura.engine.dask_extra import dask_needed
+
+with dask_needed():
+    import dask.array as da
+    from dask import delayed
+    from distributed import Client
 
 __all__ = ["connected"]
 

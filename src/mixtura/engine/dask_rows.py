@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import dask
 import numpy as np
-from dask.array import Array as DaskArray
-from dask.array import from_array
 from numpy.typing import NDArray
+
+from mixtura.engine.dask_extra import dask_needed
+
+with dask_needed():
+    import dask
+    from dask.array import Array as DaskArray
+    from dask.array import from_array
 
 __all__ = ["checked", "is_frame", "names_of", "row_blocks", "weight_blocks", "weighted_sums"]
 

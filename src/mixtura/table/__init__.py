@@ -16,16 +16,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixtura.atomic import replacing
-from mixtura.table.binary import (
-    read_npy,
-    read_parquet,
-    write_npy,
-    write_parquet,
-)
+from mixtura.table.binary import read_npy, read_parquet
 from mixtura.table.columns import Request, Table, TableError
 from mixtura.table.reader import RowReader, bytes_of, is_place, open_rows
-from mixtura.table.text import DELIMITERS, read_text, write_text
+from mixtura.table.text import DELIMITERS, read_text
 from mixtura.table.whole import WholeTable
 from mixtura.table.writing import table_writer
 
@@ -166,19 +160,5 @@ def write_table(destination: str | os.PathLike[str] | IO[str], columns: dict[str
     1,1.0
     """
     arrays = {name: np.asarray(values) for name, values in columns.items()}
-    if not isinstance(destination, str | os.PathLike):
-        write_text(destination, arrays, ",")
-        return
-    ending = _ending(destination)
-    try:
-        if ending in (".csv", ".tsv", ".txt"):
-            with replacing(destination) as stream:
-                write_text(stream, arrays, "," if ending == ".csv" else "\t")
-        elif ending in (".parquet", ".npy"):
-            with replacing(destination, "wb") as stream:
-                (write_npy if ending == ".npy" else write_parquet)(stream, arrays)
-        else:
-            raise TableError(f"cannot write {ending!r}; use .csv, .tsv, .txt, .parquet or .npy")
-    except (OSError, TableError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TableError(f"{os.fspath(destination)}: {reason}") from error
+    with table_writer(destination) as write:
+        write(arrays)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from mixtura.shape import Array
-from mixtura.table.columns import Columns, Request, Table, TableError, select_columns
+from mixtura.table.columns import Columns, Request, Table, TableError, arrow_needed, select_columns
 
-__all__ = ["read_npy", "read_parquet", "write_npy", "write_parquet"]
+__all__ = ["read_npy", "read_parquet"]
 
 
 def read_parquet(path: str | os.PathLike[str], request: Request) -> Table:
     """The numbers of a Parquet file; null is NaN."""
-    try:
+    with arrow_needed("Parquet"):
         import pyarrow
         from pyarrow import parquet
-    except ImportError:
-        raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
     with open(path, "rb") as stream:
         try:
             names = parquet.read_schema(stream).names
@@ -63,18 +61,3 @@ def _not_infinite(values: Array, label: str) -> Array:
     for row in np.flatnonzero(np.isinf(values)):
         raise TableError(f"row {row} (counted from 0), {label}: {values[row]} is infinite; correct it")
     return values
-
-
-def write_npy(stream: IO[bytes], columns: dict[str, Any]) -> None:
-    """Columns as one array (n, D)."""
-    np.save(stream, np.column_stack(list(columns.values())), allow_pickle=False)
-
-
-def write_parquet(stream: IO[bytes], columns: dict[str, Any]) -> None:
-    """Columns as a Parquet file."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
-    parquet.write_table(pyarrow.table(columns), stream)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mixtura.shape import Array
 
-__all__ = ["Columns", "Request", "Table", "TableError", "select_columns"]
+__all__ = ["Columns", "Request", "Table", "TableError", "arrow_needed", "select_columns"]
 
 
 class TableError(ValueError):
     """A table cannot be read or written; the message names the file and the place in it."""
+
+
+@contextlib.contextmanager
+def arrow_needed(what: str) -> Iterator[None]:
+    """Around the import of pyarrow: says how to install it where it is absent."""
+    try:
+        yield
+    except ImportError:
+        raise TableError(f'{what} needs pyarrow; install it with: pip install "mixtura[io]"') from None
 
 
 @dataclass(frozen=True, eq=False)

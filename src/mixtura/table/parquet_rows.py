@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.table.columns import Request, TableError, select_columns
+from mixtura.table.columns import Request, TableError, arrow_needed, select_columns
 from mixtura.table.row_file import Piece
 
 __all__ = ["ParquetRows"]
@@ -25,10 +25,8 @@ class ParquetRows:
     """
 
     def __init__(self, path: str, request: Request) -> None:
-        try:
+        with arrow_needed("Parquet"):
             import pyarrow
-        except ImportError:
-            raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
         self.path = path
         try:
             with self._open() as file:

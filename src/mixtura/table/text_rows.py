@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from mixtura.table.columns import Columns, Request, TableError, select_columns
+from mixtura.table.columns import Columns, Request, TableError, arrow_needed, select_columns
 from mixtura.table.row_file import Piece
 from mixtura.table.text import ALWAYS_MISSING, DELIMITERS, PERHAPS_MISSING, Cells, converted, ends_in_a_quotation
 
@@ -43,10 +43,8 @@ class _TextFile(Cells):
         if self.compression == "gzip":
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
         if self.compression == "zstd":
-            try:
+            with arrow_needed(".zst"):
                 import pyarrow
-            except ImportError:
-                raise TableError('.zst needs pyarrow; install it with: pip install "mixtura[io]"') from None
             return io.BufferedReader(pyarrow.input_stream(self.path, compression="zstd"))
         return open(self.path, "rb")
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from mixtura.atomic import replacing
-from mixtura.table.columns import TableError
+from mixtura.table.columns import TableError, arrow_needed
 from mixtura.table.text import write_text
 
 __all__ = ["table_writer"]
@@ -34,18 +34,40 @@ def table_writer(destination: str | os.PathLike[str] | IO[str]) -> Iterator[Writ
     if not isinstance(destination, str | os.PathLike):
         yield _text(destination, ",")
         return
-    ending = Path(destination).suffix.lower()
     try:
-        if ending in (".csv", ".tsv", ".txt"):
-            with replacing(destination) as stream:
-                yield _text(stream, "," if ending == ".csv" else "\t")
-        elif ending in (".parquet", ".npy"):
-            with replacing(destination, "wb") as stream, (_parquet if ending == ".parquet" else _npy)(stream) as write:
-                yield write
-        else:
-            raise TableError(f"cannot write {ending!r}; use .csv, .tsv, .txt, .parquet or .npy")
+        with contextlib.ExitStack() as file:
+            with _naming(destination):
+                write_rows = file.enter_context(_opened(destination))
+
+            def write(columns: dict[str, Any]) -> None:
+                with _naming(destination):
+                    write_rows(columns)
+
+            yield write
     except OSError as error:
         raise TableError(f"{os.fspath(destination)}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors of the writer say which file they are about; those of who writes say so themselves."""
+    try:
+        yield
+    except TableError as error:
+        raise TableError(f"{os.fspath(path)}: {error}") from None
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Write]:
+    ending = Path(path).suffix.lower()
+    if ending in (".csv", ".tsv", ".txt"):
+        with replacing(path) as stream:
+            yield _text(stream, "," if ending == ".csv" else "\t")
+    elif ending in (".parquet", ".npy"):
+        with replacing(path, "wb") as stream, (_parquet if ending == ".parquet" else _npy)(stream) as write:
+            yield write
+    else:
+        raise TableError(f"cannot write {ending or 'none'!r}; use .csv, .tsv, .txt, .parquet or .npy")
 
 
 def _text(stream: IO[str], delimiter: str) -> Write:
@@ -60,11 +82,9 @@ def _text(stream: IO[str], delimiter: str) -> Write:
 
 @contextlib.contextmanager
 def _parquet(stream: IO[bytes]) -> Iterator[Write]:
-    try:
+    with arrow_needed("Parquet"):
         import pyarrow
         from pyarrow import parquet
-    except ImportError:
-        raise TableError('Parquet needs pyarrow; install it with: pip install "mixtura[io]"') from None
     with contextlib.ExitStack() as closing:
         writers: list[Any] = []
         waiting: list[Any] = []
