@@ -36,7 +36,7 @@ print(f"frames told rightly: {((probability > 0.5) == truth).mean():.1%}")
 # %%
 # Above, the signal with what was found active; below, the mixture of the levels.
 
-figure, (upper, lower) = plt.subplots(2, 1, figsize=(9, 5.5), layout="constrained")
+figure, (upper, lower) = plt.subplots(2, 1, figsize=(9, 7), height_ratios=[1, 2], layout="constrained")
 upper.plot(time[::8], signal[::8], color="0.6", linewidth=0.5)
 upper.fill_between(np.arange(len(level)) * frame / rate, -0.4, 0.4, where=probability > 0.5, alpha=0.3, step="post")
 upper.set(xlabel="seconds", ylabel="signal")
