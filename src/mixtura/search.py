@@ -36,17 +36,8 @@ from mixtura.mstep import MStep
 from mixtura.shape import SPHERICAL, Array
 from mixtura.suffstats import SufficientStats
 
-__all__ = [
-    "Sample",
-    "Search",
-    "SearchReport",
-    "best_of",
-    "canonical_sample",
-    "merit",
-    "partition_start",
-    "random_starts",
-    "seeded_starts",
-]
+__all__ = ["Sample", "Search", "SearchReport", "best_of", "canonical_sample",
+           "merit", "partition_start", "random_starts", "seeded_starts"]  # fmt: skip
 
 #: Rows from which starts are made, in all and per component: k-means on more costs more than it improves.
 START_ROWS = 4_000
@@ -100,6 +91,11 @@ DISTINCT = 2e-5
 
 #: Rounds of moves: each accepted one gains at least DISTINCT, so this only bounds the time.
 ROUNDS = 20
+
+#: With more components, splits and so many of the cheapest merges are ranked on the rows of short runs, and there are
+#: fewer rounds: each round runs every split, so its time grows with the square of their number.
+MANY_COMPONENTS = 24
+ROUNDS_OF_MANY = 3
 
 #: A component at the floor is degenerate if it would fall below this share of it.
 THIN = 0.1
@@ -293,7 +289,7 @@ class Search:
             tried += SURVIVORS
         if n_components == 1 or n_features > MOVE_FEATURES:
             return best
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if n_components <= MANY_COMPONENTS else ROUNDS_OF_MANY):
             moved = self._move(best) if plenty or degenerate(best) else None
             if moved is None:
                 break
@@ -349,11 +345,14 @@ class Search:
         """(component to split, two components to merge), by what the split gains and the merge loses."""
         k = statistics.count.size
         first, second = np.tril_indices(k, -1)
-        order = np.argsort(moves.merge_costs(statistics)[first, second], kind="stable")[:k]
+        order = np.argsort(moves.merge_costs(statistics)[first, second], kind="stable")[: min(k, MANY_COMPONENTS)]
         merges = self.mstep.allowed_merges([(int(first[i]), int(second[i])) for i in order])
-        split = self._short(self.fine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
-        merged = self._short(self.fine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
-        sound, base = merit(best)
+        engine, sound, base = self.fine, *merit(best)
+        if k > MANY_COMPONENTS:
+            engine = self.coarse
+            base = self._short(engine, [best.mixture], SPLIT_ITERATIONS)[0].log_likelihood
+        split = self._short(engine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
+        merged = self._short(engine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
         gain = np.array([one.log_likelihood - base if merit(one)[0] or not sound else -np.inf for one in split])
         loss = np.array([base - one.log_likelihood for one in merged])
         scored = [

@@ -71,6 +71,29 @@ def test_moves_mend_an_optimum_that_em_cannot_leave():
     np.testing.assert_allclose(np.sort(best.mixture.weights), 1 / 3, atol=0.05)
 
 
+def test_moves_among_many_components_are_ranked_on_fewer_rows():
+    """Of 36 clusters in a square, one has two components and two have one: the rows of short runs show it."""
+    rng = np.random.default_rng(5)
+    assert search.MANY_COMPONENTS < 36
+    centers = 8.0 * np.stack(np.meshgrid(range(6), range(6)), axis=-1).reshape(-1, 2)
+    cluster = np.repeat(np.arange(36), 150)
+    rows = centers[cluster] + rng.standard_normal((cluster.size, 2))
+    stuck = np.where(cluster == 1, 0, cluster)
+    stuck[(cluster == 20) & (np.arange(cluster.size) % 2 == 0)] = 1
+    to = Standardization.of_moments(rows.mean(axis=0), rows.var(axis=0), True)
+    fine, coarse = (create_engine("auto", ArraySource(some), to) for some in (rows, rows[::3].copy()))
+    mstep = MStep("full")
+    sample = search.Sample(to.rows(rows), np.ones(len(rows)))
+    start = search.partition_start(sample, np.eye(36)[stuck], mstep)
+    em = Trajectory(start, mstep, EMOptions())
+    search.run(fine, [em])
+    hunt = search.Search(coarse, fine, len(rows), mstep)
+    best = hunt.best([start])
+    assert best.log_likelihood > em.log_likelihood + 0.01
+    assert hunt.report.n_accepted >= 1
+    np.testing.assert_allclose(best.mixture.weights, 1 / 36, atol=0.002)
+
+
 def test_the_report_says_what_was_tried():
     model = GaussianMixture(3, random_state=0).fit(GEYSER)
     report = model.search_

@@ -14,6 +14,9 @@ from laws.problems import (
     random_rows,
     random_start,
 )
+from mixtura.engine import native
+from mixtura.source import ArraySource
+from mixtura.standardization import Standardization
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 1, 8, 2), (5, 5, 5, 5, 5, 5, 5), (1, 26, 3)], ids=str)
@@ -56,3 +59,14 @@ def test_runs_side_by_side_equal_each_alone(covariance_type: str, engine: Engine
         assert fit.trajectory.n_iter == alone.trajectory.n_iter
         assert fit.trajectory.status is alone.trajectory.status
         assert_same_mixture(fit.mixture, alone.mixture, 1e-9)
+
+
+def test_many_mixtures_in_several_passes(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixtures = [random_mixture(rng, "full", n) for n in (3, 1, 8, 2)]
+    rows = random_rows(rng, mixtures[0], 700)
+    forms = [one.forms for one in mixtures]
+    together = native.NativeEngine(ArraySource(rows), Standardization.identity(3)).reduce(forms)
+    monkeypatch.setattr(native, "MOST_NUMBERS", 150)
+    apart = native.NativeEngine(ArraySource(rows), Standardization.identity(3)).reduce(forms)
+    for one, other in zip(together, apart, strict=True):
+        assert_same_statistics(one, other, 1e-13)
