@@ -18,8 +18,9 @@ optimum the data's own run then starts from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice, product
 
 import numpy as np
 
@@ -91,12 +92,8 @@ DISTINCT = 2e-5
 
 #: Rounds of moves: each accepted one gains at least DISTINCT, so this only bounds the time.
 ROUNDS = 20
-
-#: With more components, splits and so many of the cheapest merges are ranked on the rows of short runs, and there are
-#: fewer rounds: each round runs every split, so its time grows with the square of their number.
-MANY_COMPONENTS = 24
-ROUNDS_OF_MANY = 3
-
+#: With more components, splits and the cheapest merges are ranked on the rows of short runs, in fewer rounds.
+MANY_COMPONENTS, ROUNDS_OF_MANY = 24, 3
 #: A component at the floor is degenerate if it would fall below this share of it.
 THIN = 0.1
 
@@ -347,23 +344,27 @@ class Search:
         first, second = np.tril_indices(k, -1)
         order = np.argsort(moves.merge_costs(statistics)[first, second], kind="stable")[: min(k, MANY_COMPONENTS)]
         merges = self.mstep.allowed_merges([(int(first[i]), int(second[i])) for i in order])
-        engine, sound, base = self.fine, *merit(best)
+        engine, sound, base = self.fine if k <= MANY_COMPONENTS else self.coarse, *merit(best)
         if k > MANY_COMPONENTS:
-            engine = self.coarse
             base = self._short(engine, [best.mixture], SPLIT_ITERATIONS)[0].log_likelihood
-        split = self._short(engine, [self._start(moves.split(statistics, i)) for i in range(k)], SPLIT_ITERATIONS)
-        merged = self._short(engine, [self._start(moves.merge(statistics, *m)) for m in merges], MERGE_ITERATIONS)
-        gain = np.array([one.log_likelihood - base if merit(one)[0] or not sound else -np.inf for one in split])
-        loss = np.array([base - one.log_likelihood for one in merged])
+        split = self._heights(engine, (self._start(moves.split(statistics, i)) for i in range(k)), SPLIT_ITERATIONS)
+        merged = self._heights(engine, (self._start(moves.merge(statistics, *m)) for m in merges), MERGE_ITERATIONS)
+        gain = np.array([height - base if fine or not sound else -np.inf for fine, height in split])
+        loss = np.array([base - height for _, height in merged])
         scored = [
             (float(gain[i] - lost), (i, *pair))
-            for i in range(k)
-            for pair, lost in zip(merges, loss, strict=True)
+            for i, (pair, lost) in product(range(k), list(zip(merges, loss, strict=True)))
             if i not in pair or i < self.mstep.n_fixed
             if lost < HOPELESS * gain[i] or not sound  # what a degenerate fit loses is no loss
         ]
         scored.sort(key=lambda item: item[0], reverse=True)
         return [pair for _, pair in scored]
+
+    def _heights(self, engine: Engine, starts: Iterator[Mixture], n_iterations: int) -> list[tuple[bool, float]]:
+        """Whether runs are sound, and their log likelihoods; of a few at a time, since each holds K matrices."""
+        batches = iter(lambda: list(islice(starts, MANY_COMPONENTS)), [])
+        runs = (one for few in batches for one in self._short(engine, few, n_iterations))
+        return [(merit(one)[0], one.log_likelihood) for one in runs]
 
     def _moved(self, statistics: SufficientStats, i: int, first: int, second: int) -> Mixture:
         return self._start(moves.merge(moves.split(statistics, i), first, second))
