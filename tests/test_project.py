@@ -22,7 +22,7 @@ VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
 ASKED = {"estimate", "conditional", "cumulative"}
 DESCRIBED = ASKED | {"distribution", "information", "region", "modes", "reduction"}
 FIT = VALUES | {"source", "standardization", "estep", "prior", "fixed", "mstep", "engine", "em", "acceleration"}
-SEARCH = FIT | {"climb", "initialization", "moves", "search"}
+SEARCH = FIT | {"climb", "initialization", "moves", "sample", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
     "shape": set(),
     "quadratic": {"shape"},
@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "em": VALUES | {"mstep", "acceleration", "engine"},
     "climb": FIT | {"_native"},
     "initialization": VALUES | {"mstep", "estep", "_native"},
+    "sample": VALUES | {"mstep", "estep", "initialization"},
     "moves": VALUES | {"engine", "reduction"},
     "search": SEARCH,
     "start": VALUES | {"mstep", "standardization"},

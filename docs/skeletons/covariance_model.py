@@ -17,6 +17,7 @@ class EII:
     name = "EII"
     shape = SPHERICAL  # of covariances, whiteners and the scatter that `solve` is given: here (K,)
     unit_free = False  # features are not scaled separately: that would turn spheres into ellipsoids
+    separate = False  # components share a size: no covariance follows from its own count and scatter alone
 
     def solve(self, count: Array, scatter: Array, n_features: int, previous: Array | None = None) -> Array:
         """The covariances that maximise the expected log likelihood; a spherical scatter is a trace."""

@@ -8,7 +8,7 @@ each pass serves all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, Protocol
@@ -34,6 +34,9 @@ PLAIN_START = 5
 
 #: Consecutive plain steps whose increments have to confirm that little is left to gain.
 CONFIRMING_STEPS = 3
+
+#: A component at the floor is degenerate if it would fall below this share of it.
+THIN = 0.1
 
 #: What a run's snapshot holds beside its history and the state of its acceleration.
 STATE = ("start", "mixture", "statistics", "status", "gap", "collapsed", "_proposal", "_extrapolated", "_plain_run")
@@ -126,6 +129,7 @@ class Trajectory:
         self._mixture: Mixture | None = None
         self._statistics: SufficientStats | None = None
         self._collapsed: NDArray[np.bool_] | None = None
+        self._degenerate: tuple[int, bool] | None = None  # as it was at that length of the history
 
     # A search makes thousands of runs elsewhere (climb.py) and looks closely at few: these are made when asked for.
 
@@ -152,6 +156,16 @@ class Trajectory:
     def any_collapsed(self) -> bool:
         """Whether a covariance stands at the floor."""
         return self._collapsed is not None and bool(self._collapsed.any())
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether a component would go on shrinking if there were no floor; one that is only thin stands at it too."""
+        if not self.any_collapsed or self.statistics is None:
+            return False
+        if self._degenerate is None or self._degenerate[0] != len(self.history):
+            lower = replace(self.mstep, floor=self.mstep.floor * THIN)
+            self._degenerate = len(self.history), bool(lower(self.statistics, self.mixture).collapsed.any())
+        return self._degenerate[1]
 
     @cached_property
     def _proposal(self) -> Update:

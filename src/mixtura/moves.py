@@ -6,6 +6,7 @@ into a member of any covariance model, and nothing here knows which.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +22,13 @@ __all__ = ["compress", "dense_statistics", "merge", "merge_costs", "split"]
 #: The halves of a Gaussian cut through its mean are this many deviations to each side: sqrt(2 / pi).
 HALF_MEAN = float(np.sqrt(2 / np.pi))
 
+#: What statistics have of each component, in the order of their fields.
+PARTS = ("count", "first", "second", "reference")
+
 #: Stands for the count of a component that has lost its rows.
 SMALLEST = float(np.finfo(np.float64).tiny) ** 0.5
+
+Pair = tuple[int, int]
 
 
 def dense_statistics(engine: Engine, mixture: Mixture) -> SufficientStats:
@@ -30,8 +36,7 @@ def dense_statistics(engine: Engine, mixture: Mixture) -> SufficientStats:
     statistics = engine.reduce([mixture.forms.dense()])[0]
     if mixture.background is None:
         return statistics
-    parts = ("count", "first", "second", "reference")
-    return replace(statistics, **{name: getattr(statistics, name)[:-1] for name in parts})
+    return replace(statistics, **{name: getattr(statistics, name)[:-1] for name in PARTS})
 
 
 def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:
@@ -39,49 +44,65 @@ def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:
     return replace(statistics, second=shape.compress(statistics.second), shape=shape)
 
 
-def merge(statistics: SufficientStats, first: int, second: int) -> SufficientStats:
-    """Statistics with two components added into one, which takes the place of the first."""
-    common = statistics.recenter(np.broadcast_to(statistics.reference[first], statistics.reference.shape))
-    kept = np.delete(np.arange(common.count.size), second)
-    target = int(np.flatnonzero(kept == first)[0])
-    parts = [part[kept] for part in (common.count, common.first, common.second)]
-    for part, whole in zip(parts, (common.count, common.first, common.second), strict=True):
-        part[target] += whole[second]
-    return replace(common, count=parts[0], first=parts[1], second=parts[2], reference=common.reference[kept])
+def merge(several: Sequence[SufficientStats], pairs: Sequence[Pair]) -> list[SufficientStats]:
+    """Statistics with a pair of components added into one, which takes the place of the first, for each pair.
+
+    Of each of several statistics, or for all pairs of the same one.
+    """
+    rows, (first, second) = np.arange(len(pairs)), np.array(pairs).T
+    times = 1 if len(several) == len(pairs) else len(pairs)
+    stack = {name: np.stack([getattr(one, name) for one in several] * times) for name in PARTS}
+    gone = {name: part[rows, second] for name, part in stack.items()}
+    moved = replace(several[0], **gone).recenter(stack["reference"][rows, first])
+    for name in ("count", "first", "second"):
+        stack[name][rows, first] += getattr(moved, name)
+    kept = np.arange(several[0].count.size) != second[:, None]
+    left = {name: part[kept].reshape(len(rows), -1, *part.shape[2:]) for name, part in stack.items()}
+    return _unstacked(several[0], left)
 
 
-def split(statistics: SufficientStats, component: int) -> SufficientStats:
-    """Statistics with one component cut through its mean across its longest axis; the new half comes last.
+def split(statistics: SufficientStats, components: Sequence[int]) -> list[SufficientStats]:
+    """For each component the statistics with it cut through its mean across its longest axis; the new half comes last.
 
     The halves of a Gaussian with longest axis v of variance l have means
     ``mean +- sqrt(2 l / pi) v`` and each the covariance ``S - (2 l / pi) v v^T``;
     their sum is the statistics that were there.
     """
-    mean, scatter = statistics.mean_and_scatter()
-    values, vectors = np.linalg.eigh(scatter[component] / max(statistics.count[component], SMALLEST))
-    axis = vectors[:, -1]
-    axis = axis * np.sign(axis[np.abs(axis).argmax()])  # of two directions the same one on every machine
-    step = HALF_MEAN * np.sqrt(max(values[-1], 0.0)) * axis
-    half = 0.5 * statistics.count[component]
-    moved = mean[component] - statistics.reference[component]
-    within = 0.5 * scatter[component] - half * np.outer(step, step)
-    sides = [moved - step, moved + step]
-    first = [half * side for side in sides]
-    second = [within + half * np.outer(side, side) for side in sides]
-    return replace(
-        statistics,
-        count=_divided(statistics.count, component, [half, half]),
-        first=_divided(statistics.first, component, first),
-        second=_divided(statistics.second, component, second),
-        reference=_divided(statistics.reference, component, [statistics.reference[component]] * 2),
-    )
+    own = {name: getattr(statistics, name)[np.asarray(components)] for name in PARTS}
+    one = replace(statistics, **own)
+    outer = one.shape.outer
+    mean, scatter = one.mean_and_scatter()
+    values, vectors = np.linalg.eigh(scatter / np.maximum(one.count, SMALLEST)[:, None, None])
+    axis = vectors[:, :, -1]
+    largest = np.take_along_axis(axis, np.abs(axis).argmax(axis=1)[:, None], axis=1)
+    axis = axis * np.sign(largest)  # of two directions the same one on every machine
+    step = HALF_MEAN * np.sqrt(np.maximum(values[:, -1:], 0.0)) * axis
+    half = 0.5 * one.count
+    moved = mean - one.reference
+    within = 0.5 * scatter - half[:, None, None] * outer(step, step)
+
+    def side(to: Array) -> dict[str, Array]:
+        second = within + half[:, None, None] * outer(to, to)
+        return {"count": half, "first": half[:, None] * to, "second": second, "reference": one.reference}
+
+    here, there = side(moved - step), side(moved + step)
+    rows, size = np.arange(len(components)), statistics.count.size
+    stack = {}
+    for name in PARTS:
+        whole = getattr(statistics, name)
+        stack[name] = np.empty((rows.size, size + 1, *whole.shape[1:]))
+        stack[name][:, :size] = whole
+        stack[name][rows, components] = here[name]
+        stack[name][:, size] = there[name]
+    return _unstacked(statistics, stack)
 
 
-def _divided(part: Array, component: int, halves: list[Array] | list[float]) -> Array:
-    """An array along the components with one of them replaced by its first half, and the second half at the end."""
-    divided = np.concatenate([part, np.asarray(halves[1])[None]])
-    divided[component] = halves[0]
-    return divided
+def _unstacked(like: SufficientStats, stack: dict[str, Array]) -> list[SufficientStats]:
+    """Statistics whose parts lie one after the other."""
+    return [
+        replace(like, count=count, first=first, second=second, reference=reference)
+        for count, first, second, reference in zip(*(stack[name] for name in PARTS), strict=True)
+    ]
 
 
 def merge_costs(statistics: SufficientStats) -> Array:

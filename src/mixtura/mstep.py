@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,6 +109,29 @@ class MStep:
         if previous is not None and update.collapsed.any():
             return self._not_worse(update, previous, count, scatter)
         return update
+
+    def each(self, several: Sequence[SufficientStats]) -> list[Mixture]:
+        """The mixture of each of several statistics; all in one go where components have nothing in common."""
+        plain = self.prior is None and self.background is None and self.fixed is None
+        if not (plain and self.model.separate and len(several) > 1):
+            return [self(one).mixture for one in several]
+        count, first, second, reference = (
+            np.concatenate([getattr(one, name) for one in several])
+            for name in ("count", "first", "second", "reference")
+        )
+        joint = replace(several[0], count=count, first=first, second=second, reference=reference)
+        whole = self(joint).mixture
+        ends = np.cumsum([one.count.size for one in several])
+        return [
+            self._part(whole, slice(end - one.count.size, end), one) for one, end in zip(several, ends, strict=True)
+        ]
+
+    def _part(self, whole: Mixture, components: slice, own: SufficientStats) -> Mixture:
+        """Components of a mixture by themselves, with the weights that their own statistics give them."""
+        size = own.count.size
+        weights = np.full(size, 1.0 / size) if self.equal_weights else own.count / np.add.reduce(own.count)
+        means, covariances = whole.means[components], whole.covariances[components]
+        return replace(whole, weights=weights, means=means, covariances=covariances)
 
     def _not_worse(self, update: Update, previous: Mixture, count: Array, scatter: Array) -> Update:
         """The update, or the previous covariances in it where they explain the scatter better."""

@@ -9,31 +9,40 @@ from mixtura.shape import Array
 
 __all__ = ["merge_costs", "merged", "reduce_to"]
 
+#: Numbers of merged scatters that are worked on at a time.
+MOST_NUMBERS = 1 << 17
 
-def merged(
-    count: Array, mean: Array, scatter: Array, first: int, others: NDArray[np.intp]
-) -> tuple[Array, Array, Array]:
-    """Counts, means and scatters of one component merged with each of others: their moments together."""
-    total = count[first] + count[others]
-    apart = mean[others] - mean[first]
-    between = (count[first] * count[others] / total)[:, None, None] * apart[:, :, None] * apart[:, None, :]
-    return total, mean[first] + (count[others] / total)[:, None] * apart, scatter[first] + scatter[others] + between
+Index = NDArray[np.intp]
 
 
-def _costs_with(count: Array, mean: Array, scatter: Array, first: int, others: NDArray[np.intp]) -> Array:
-    """Bound on the log likelihood that merging one component with each of others loses (Runnalls 2007, eq. 16)."""
-    total, _, joint = merged(count, mean, scatter, first, others)
-    after = total * _log_determinants(joint / total[:, None, None])
-    own = count[others] * _log_determinants(scatter[others] / count[others, None, None])
-    mine = count[first] * _log_determinants(scatter[[first]] / count[first])[0]
-    return np.asarray(0.5 * (after - mine - own))
+def merged(count: Array, mean: Array, scatter: Array, first: Index, second: Index) -> tuple[Array, Array, Array]:
+    """Counts, means and scatters of pairs of components, each pair merged into one: their moments together."""
+    total = count[first] + count[second]
+    apart = mean[second] - mean[first]
+    between = (count[first] * count[second] / total)[:, None, None] * apart[:, :, None] * apart[:, None, :]
+    return total, mean[first] + (count[second] / total)[:, None] * apart, scatter[first] + scatter[second] + between
+
+
+def _costs(own: Array, count: Array, mean: Array, scatter: Array, first: Index, second: Index) -> Array:
+    """Bound on what merging each pair loses of the log likelihood (Runnalls 2007, eq. 16); from each one's own term."""
+    total, _, joint = merged(count, mean, scatter, first, second)
+    return 0.5 * (_terms(total, joint) - own[first] - own[second])
+
+
+def _terms(count: Array, scatter: Array) -> Array:
+    """n_k log |S_k|."""
+    return count * _log_determinants(scatter / count[:, None, None])
 
 
 def merge_costs(count: Array, mean: Array, scatter: Array) -> Array:
     """Runnalls's cost of each merge: (K, K), infinite on and above the diagonal. Counts are positive."""
     costs = np.full((count.size, count.size), np.inf)
-    for i in range(1, count.size):
-        costs[i, :i] = _costs_with(count, mean, scatter, i, np.arange(i))
+    own = _terms(count, scatter)
+    first, second = np.tril_indices(count.size, -1)
+    together = max(1, MOST_NUMBERS // scatter[0].size)
+    for begin in range(0, first.size, together):
+        pairs = first[begin : begin + together], second[begin : begin + together]
+        costs[pairs] = _costs(own, count, mean, scatter, *pairs)
     return costs
 
 
@@ -44,12 +53,12 @@ def reduce_to(n_components: int, weights: Array, means: Array, covariances: Arra
     costs = merge_costs(weights, means, scatter)
     while weights.size > n_components:
         second, first = divmod(int(costs.argmin()), weights.size)
-        total, mean, joint = merged(weights, means, scatter, first, np.array([second]))
+        total, mean, joint = merged(weights, means, scatter, np.array([first]), np.array([second]))
         weights[first], means[first], scatter[first] = total[0], mean[0], joint[0]
         weights, means, scatter = (np.delete(part, second, axis=0) for part in (weights, means, scatter))
         costs = np.delete(np.delete(costs, second, axis=0), second, axis=1)
         others = np.delete(np.arange(weights.size), first)
-        renewed = _costs_with(weights, means, scatter, first, others)
+        renewed = _costs(_terms(weights, scatter), weights, means, scatter, np.full(others.size, first), others)
         costs[first, :first], costs[first + 1 :, first] = renewed[:first], renewed[first:]
     return weights, means, scatter / weights[:, None, None]
 

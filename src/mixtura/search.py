@@ -10,17 +10,17 @@ The policy of ``n_init="auto"``, in order:
    measured log likelihood only. When the few best pairs fail, every component's
    best pair is tried before the optimum is believed.
 
-Starts come from distinct rows in a canonical order, so that they do not depend
-on the order of the rows and treat a row of weight two as two rows. Small data
-are searched as they are, large ones on a subsample, drawn by weight, whose
-optimum the data's own run then starts from.
+Small data are searched as they are, large ones on a subsample, drawn by weight,
+whose optimum the data's own run then starts from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from functools import partial
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -29,20 +29,11 @@ from mixtura.background import Background
 from mixtura.climb import run
 from mixtura.em import EMOptions, Trajectory
 from mixtura.engine.engine import Engine
-from mixtura.estep import statistics_of_partition
-from mixtura.initialization import Initializer
-from mixtura.initialization.seeding import seeds
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
-from mixtura.shape import SPHERICAL, Array
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["Sample", "Search", "SearchReport", "best_of", "canonical_sample",
-           "merit", "partition_start", "random_starts", "seeded_starts"]  # fmt: skip
-
-#: Rows from which starts are made, in all and per component: k-means on more costs more than it improves.
-START_ROWS = 4_000
-START_ROWS_PER_COMPONENT = 50
+__all__ = ["Search", "SearchReport", "best_of", "merit"]
 
 #: Short runs look at this many rows, or this many per free parameter: enough to tell poor starts from good ones.
 COARSE_ROWS = 2_000
@@ -92,63 +83,13 @@ DISTINCT = 2e-5
 
 #: Rounds of moves: each accepted one gains at least DISTINCT, so this only bounds the time.
 ROUNDS = 20
+
 #: With more components, splits and the cheapest merges are ranked on the rows of short runs, in fewer rounds.
-MANY_COMPONENTS, ROUNDS_OF_MANY = 24, 3
-#: A component at the floor is degenerate if it would fall below this share of it.
-THIN = 0.1
+MANY_COMPONENTS = 24
+ROUNDS_OF_MANY = 3
 
 #: Moves need dense second moments of every component; with more features they are not tried.
 MOVE_FEATURES = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Standardised rows (n, D) with positive weights (n,)."""
-
-    rows: Array
-    weights: Array
-
-
-def canonical_sample(rows: Array, weights: Array | None) -> Sample:
-    """Distinct rows in lexicographic order, with the sums of their weights."""
-    mass = np.ones(rows.shape[0]) if weights is None else weights
-    order = np.lexsort(rows.T[::-1])
-    ordered = rows[order]
-    first = np.ones(order.size, dtype=bool)
-    first[1:] = np.any(ordered[1:] != ordered[:-1], axis=1)
-    starts = np.flatnonzero(first)
-    return Sample(ordered[starts], np.add.reduceat(mass[order], starts))
-
-
-def partition_start(sample: Sample, responsibilities: Array, mstep: MStep) -> Mixture:
-    """The M-step of given responsibilities (n, K) of a sample."""
-    shape = mstep.model.shape
-    return mstep(statistics_of_partition(sample.rows, responsibilities * sample.weights[:, None], shape)).mixture
-
-
-def random_starts(
-    sample: Sample, n_components: int, n_starts: int, initializer: Initializer, mstep: MStep, rng: np.random.RandomState
-) -> list[Mixture]:
-    """Several starts of one kind from one sample."""
-    return [
-        partition_start(sample, initializer(sample.rows, sample.weights, n_components, rng), mstep)
-        for _ in range(n_starts)
-    ]
-
-
-def seeded_starts(
-    sample: Sample, n_components: int, n_starts: int, mstep: MStep, rng: np.random.RandomState
-) -> list[Mixture]:
-    """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
-    centers, spread = seeds(sample.rows, sample.weights, n_components, n_starts, rng)
-    n_features = sample.rows.shape[1]
-    shape = mstep.model.shape
-    ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
-    ball = ball / ((n_components if shape.shared else 1) * (n_features if shape is SPHERICAL else 1))
-    weights = np.full(n_components, 1.0 / n_components)
-    unit = mstep.admit(Mixture(weights, centers[0], ball, mstep.covariance_type, mstep.equal_weights))
-    pairs = zip(centers, np.maximum(spread / n_features, mstep.floor), strict=True)
-    return [replace(unit, means=center, covariances=ball * scale) for center, scale in pairs]
 
 
 def start_count(n_components: int) -> int:
@@ -177,15 +118,7 @@ def merit(trajectory: Trajectory) -> tuple[bool, float]:
     With a degenerate component, the likelihood says where the floor stands, not
     how well the mixture fits.
     """
-    return (not degenerate(trajectory), trajectory.log_likelihood)
-
-
-def degenerate(trajectory: Trajectory) -> bool:
-    """Whether a component would go on shrinking if there were no floor; one that is only thin stands at it too."""
-    if not trajectory.any_collapsed or trajectory.statistics is None:
-        return False
-    lower = replace(trajectory.mstep, floor=trajectory.mstep.floor * THIN)
-    return bool(lower(trajectory.statistics, trajectory.mixture).collapsed.any())
+    return (not trajectory.degenerate, trajectory.log_likelihood)
 
 
 def promise(trajectory: Trajectory) -> tuple[bool, float]:
@@ -281,13 +214,13 @@ class Search:
         ranked = _best_first(short, merit)
         tried = SURVIVORS if plenty else 1
         best = self._settle(ranked[:tried])
-        while not plenty and degenerate(best) and tried < len(ranked):  # one without will do, be it lower
+        while not plenty and best.degenerate and tried < len(ranked):  # one that is will do, be it lower
             best = _best_first([best, self._settle(ranked[tried : tried + SURVIVORS])], merit)[0]
             tried += SURVIVORS
         if n_components == 1 or n_features > MOVE_FEATURES:
             return best
         for _ in range(ROUNDS if n_components <= MANY_COMPONENTS else ROUNDS_OF_MANY):
-            moved = self._move(best) if plenty or degenerate(best) else None
+            moved = self._move(best) if plenty or best.degenerate else None
             if moved is None:
                 break
             best = moved
@@ -331,7 +264,9 @@ class Search:
             if not batch:
                 continue
             self._n_moves += len(batch)
-            tried = self._short(self.fine, [self._moved(statistics, *pair) for pair in batch], MOVE_ITERATIONS)
+            halves = moves.split(statistics, [i for i, _, _ in batch])
+            starts = self._starts(moves.merge(halves, [(first, second) for _, first, second in batch]))
+            tried = self._short(self.fine, starts, MOVE_ITERATIONS)
             kept = MOVE_SURVIVORS if batch is narrow else max(MOVE_SURVIVORS, len(tried) // 2)
             end = self._settle(_best_first(tried, promise)[:kept])
             if (merit(end)[0], end.log_likelihood - DISTINCT) > merit(best):
@@ -347,8 +282,8 @@ class Search:
         engine, sound, base = self.fine if k <= MANY_COMPONENTS else self.coarse, *merit(best)
         if k > MANY_COMPONENTS:
             base = self._short(engine, [best.mixture], SPLIT_ITERATIONS)[0].log_likelihood
-        split = self._heights(engine, (self._start(moves.split(statistics, i)) for i in range(k)), SPLIT_ITERATIONS)
-        merged = self._heights(engine, (self._start(moves.merge(statistics, *m)) for m in merges), MERGE_ITERATIONS)
+        split = self._heights(engine, partial(moves.split, statistics), range(k), SPLIT_ITERATIONS)
+        merged = self._heights(engine, partial(moves.merge, [statistics]), merges, MERGE_ITERATIONS)
         gain = np.array([height - base if fine or not sound else -np.inf for fine, height in split])
         loss = np.array([base - height for _, height in merged])
         scored = [
@@ -360,18 +295,21 @@ class Search:
         scored.sort(key=lambda item: item[0], reverse=True)
         return [pair for _, pair in scored]
 
-    def _heights(self, engine: Engine, starts: Iterator[Mixture], n_iterations: int) -> list[tuple[bool, float]]:
+    def _heights(
+        self,
+        engine: Engine,
+        move: Callable[[Sequence[Any]], list[SufficientStats]],
+        places: Sequence[Any],
+        n_iterations: int,
+    ) -> list[tuple[bool, float]]:
         """Whether runs are sound, and their log likelihoods; of a few at a time, since each holds K matrices."""
-        batches = iter(lambda: list(islice(starts, MANY_COMPONENTS)), [])
-        runs = (one for few in batches for one in self._short(engine, few, n_iterations))
-        return [(merit(one)[0], one.log_likelihood) for one in runs]
+        batches = (places[i : i + MANY_COMPONENTS] for i in range(0, len(places), MANY_COMPONENTS))
+        runs = (one for few in batches for one in self._short(engine, self._starts(move(few)), n_iterations))
+        return [merit(one) for one in runs]
 
-    def _moved(self, statistics: SufficientStats, i: int, first: int, second: int) -> Mixture:
-        return self._start(moves.merge(moves.split(statistics, i), first, second))
-
-    def _start(self, statistics: SufficientStats) -> Mixture:
+    def _starts(self, moved: Sequence[SufficientStats]) -> list[Mixture]:
         step = replace(self.mstep, background=self._noise)
-        return step(moves.compress(statistics, step.model.shape)).mixture
+        return step.each([moves.compress(one, step.model.shape) for one in moved])
 
 
 def _best_first(

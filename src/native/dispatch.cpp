@@ -59,6 +59,13 @@ const Level& find_level(const std::string& name) {
   throw std::invalid_argument("instruction-set level '" + name + "' is not supported here");
 }
 
+const Level& preferred_level() {
+  const char* forced = std::getenv("MIXTURA_SIMD");
+  if (forced != nullptr && *forced != 0) return find_level(forced);
+  if (supported_levels().empty()) throw std::invalid_argument("no instruction-set level of this build is supported here");
+  return *supported_levels().front();
+}
+
 double* thread_scratch(std::int64_t doubles) {
   thread_local std::unique_ptr<double, AlignedDelete> memory;
   thread_local std::int64_t size = 0;

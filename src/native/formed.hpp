@@ -22,21 +22,8 @@ MIXTURA_INLINE Vector column(const Vector* panel, std::int32_t doubles) {
 template <int Outputs>
 void multiply_formed(const Chunk<OutputBlock>& chunk, const double* coefficients, const Vector* columns,
                      const double* start, Vector* outputs) {
-  Vector sums[Outputs][kTogether];
-  MIXTURA_UNROLL
-  for (int o = 0; o < Outputs; ++o)
-    MIXTURA_UNROLL
-    for (int v = 0; v < kTogether; ++v) sums[o][v] = start ? broadcast(start[o]) : outputs[o * kFormedWidth + v];
-  const auto add = [&](const Vector(&feature)[kTogether]) {
-    MIXTURA_UNROLL
-    for (int o = 0; o < Outputs; ++o) {
-      const Vector coefficient = broadcast(coefficients[o]);
-      MIXTURA_UNROLL
-      for (int v = 0; v < kTogether; ++v) sums[o][v] += coefficient * feature[v];
-    }
-    coefficients += Outputs;
-  };
-  Vector first[kTogether], feature[kTogether];
+  Vector sums[Outputs][kTogether], first[kTogether], feature[kTogether];
+  begin_sums(sums, start, outputs, kFormedWidth);
   for (std::int64_t i = 0; i < chunk.runs.count; ++i) {
     const Run run = chunk.runs.data[i];
     MIXTURA_UNROLL
@@ -45,19 +32,17 @@ void multiply_formed(const Chunk<OutputBlock>& chunk, const double* coefficients
     for (const Vector* second = columns + std::int64_t(run.second) * kFormedWidth; second != end; second += kFormedWidth) {
       MIXTURA_UNROLL
       for (int v = 0; v < kTogether; ++v) feature[v] = first[v] * second[v];
-      add(feature);
+      add_products(sums, coefficients, feature);
+      coefficients += Outputs;
     }
   }
   const Vector* linear = columns + std::int64_t(chunk.linear_begin) * kFormedWidth;
-  for (std::int32_t i = 0; i < chunk.linear_count; ++i, linear += kFormedWidth) {
+  for (std::int32_t i = 0; i < chunk.linear_count; ++i, linear += kFormedWidth, coefficients += Outputs) {
     MIXTURA_UNROLL
     for (int v = 0; v < kTogether; ++v) feature[v] = linear[v];
-    add(feature);
+    add_products(sums, coefficients, feature);
   }
-  MIXTURA_UNROLL
-  for (int o = 0; o < Outputs; ++o)
-    MIXTURA_UNROLL
-    for (int v = 0; v < kTogether; ++v) outputs[o * kFormedWidth + v] = sums[o][v];
+  keep_sums(sums, outputs, kFormedWidth);
 }
 
 void formed_logs(const Plan& plan, const Workspace& work, int panel) {
@@ -160,7 +145,8 @@ void formed_moments(const Plan& plan, const Workspace& work, int panels, double*
   for (std::int64_t i = 0; i < chunk.turned.count; ++i) {
     const MomentBlock& block = chunk.turned.data[i];
     with_constant<4>(block.left_size / kLanes, [&](auto vectors) {
-      with_constant<(kAccumulators / vectors() < kFormedFeatures ? kAccumulators / vectors() : kFormedFeatures)>(block.right_size, [&](auto features) {
+      constexpr int kFits = kAccumulators / vectors();
+      with_constant<(kFits < kFormedFeatures ? kFits : kFormedFeatures)>(block.right_size, [&](auto features) {
         accumulate_turned<vectors(), features()>(work.shares + block.left, plan.turned, chunk.pairs.data + block.right,
                                                  work.rows, panels, work.features.data, packed + block.offset, wanted);
       });

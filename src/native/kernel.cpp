@@ -143,8 +143,9 @@ void map_rows(const Plan& plan, const Rows& rows, const MapTargets& targets, dou
 
 void missing(const MissingForms& forms, const double* rows, const double* weights, std::int64_t count,
              const MissingTargets& targets, double* scratch);  // missing.cpp
+double nearer(const NearerRows& rows, const double* point, const double* nearest, double* trial);  // distances.cpp
 
 extern const Level kLevel;
-const Level kLevel = {MIXTURA_LEVEL_NAME, kLanes, MIXTURA_VECTOR_REGISTERS, reduce, map_rows, missing};
+const Level kLevel = {MIXTURA_LEVEL_NAME, kLanes, MIXTURA_VECTOR_REGISTERS, reduce, map_rows, missing, nearer};
 
 }  // namespace mixtura::MIXTURA_LEVEL

@@ -114,6 +114,13 @@ struct MapTargets {
 };
 
 // One instruction-set level. `scratch` is aligned to 64 bytes; the results depend on the rows and the plan alone.
+// Rows column by column, and their weights, to a whole number of eights: the last ones weigh nothing.
+struct NearerRows {
+  const double* columns;
+  const double* weights;
+  std::int64_t padded, dimensions;
+};
+
 struct Level {
   const char* name;
   int lanes;
@@ -122,6 +129,8 @@ struct Level {
   void (*map_rows)(const Plan& plan, const Rows& rows, const MapTargets& targets, double* scratch);
   void (*missing)(const MissingForms& forms, const double* rows, const double* weights, std::int64_t count,
                   const MissingTargets& targets, double* scratch);
+  // Into `trial`, the lesser of `nearest` and the squared distance to the point; returns their weighted sum.
+  double (*nearer)(const NearerRows& rows, const double* point, const double* nearest, double* trial);
 };
 
 }  // namespace mixtura

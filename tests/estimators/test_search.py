@@ -11,6 +11,7 @@ from mixtura.em import EMOptions, Trajectory
 from mixtura.engine import create_engine
 from mixtura.initialization.seeding import seeds
 from mixtura.mstep import MStep
+from mixtura.sample import Sample, partition_start
 from mixtura.source import ArraySource, sampled
 from mixtura.standardization import Standardization
 
@@ -60,8 +61,8 @@ def test_moves_mend_an_optimum_that_em_cannot_leave():
     to = Standardization.of_moments(rows.mean(axis=0), rows.var(axis=0), True)
     engine = create_engine("auto", ArraySource(rows), to)
     mstep = MStep("full")
-    sample = search.Sample(to.rows(rows), np.ones(600))
-    start = search.partition_start(sample, np.eye(3)[stuck], mstep)
+    sample = Sample(to.rows(rows), np.ones(600))
+    start = partition_start(sample, np.eye(3)[stuck], mstep)
     em = Trajectory(start, mstep, EMOptions())
     search.run(engine, [em])
     hunt = search.Search(engine, engine, 600, mstep)
@@ -83,8 +84,8 @@ def test_moves_among_many_components_are_ranked_on_fewer_rows():
     to = Standardization.of_moments(rows.mean(axis=0), rows.var(axis=0), True)
     fine, coarse = (create_engine("auto", ArraySource(some), to) for some in (rows, rows[::3].copy()))
     mstep = MStep("full")
-    sample = search.Sample(to.rows(rows), np.ones(len(rows)))
-    start = search.partition_start(sample, np.eye(36)[stuck], mstep)
+    sample = Sample(to.rows(rows), np.ones(len(rows)))
+    start = partition_start(sample, np.eye(36)[stuck], mstep)
     em = Trajectory(start, mstep, EMOptions())
     search.run(fine, [em])
     hunt = search.Search(coarse, fine, len(rows), mstep)

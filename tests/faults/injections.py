@@ -388,7 +388,7 @@ rows_as_they_are = changed(hierarchical, "_half_sphered", lambda sphered, rows, 
 dearest_merge_first = changed(Groups, "costs", lambda costs, *_: -costs)
 cut_too_deep = changed(Tree, "cut", lambda labels, tree, n_groups: np.minimum(labels, max(n_groups - 2, 0)))
 halves_in_one_place = replaced(moves, "HALF_MEAN", 0.0)
-merge_that_loses_rows = changed(moves, "merge", lambda found, *_: replace(found, count=found.count * 0.9))
+merge_that_loses_rows = changed(moves, "merge", lambda found, *_: [one.scale(0.9) for one in found])
 imputation_without_spread = changed(
     observation, "observed_part", lambda found, *_: replace(found, residual=0 * found.residual)
 )

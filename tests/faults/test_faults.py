@@ -113,6 +113,9 @@ PULL = {"shrinkage": 5.0}
 VII = {"covariance_type": "VII"}
 EEE = {"covariance_type": "EEE"}
 VEE = {"covariance_type": "VEE"}
+SEPARATE = models.test_separate_models_solve_each_component_by_itself
+TOGETHER = models.test_m_steps_of_several_at_once
+FREE = {"covariance_type": "VVV", "equal_weights": False}
 IN_THE_PLANE = related.test_no_member_of_the_plane_fits_better
 LARGER = related.test_a_larger_model_fits_better
 MAPS = related.test_models_keep_the_maps_they_allow
@@ -251,6 +254,9 @@ FAULTS = [
     Fault("EVE solved as VVE", wrong_model.volumes_not_shared, IN_THE_PLANE, {"covariance_type": "EVE"}),
     Fault("VEV solved as EEV", wrong_model.volumes_shared, LARGER, {"small": "VEI", "large": "VEV"}),
     Fault("a model said to depend on units", wrong_model.said_to_depend_on_units, MAPS, VEE),
+    Fault("a shared volume called separate", wrong_model.volumes_said_to_be_separate, SEPARATE, VEE),
+    Fault("separate covariances called shared", wrong_model.separate_said_to_share, SEPARATE, VVV_TYPE),
+    Fault("weights of all statistics at once", wrong_model.weights_of_all_statistics, TOGETHER, FREE),
     Fault("worse covariances at the floor", wrong_model.worse_covariances_kept, NEVER_FALLS, FALLS_WITH_FLOOR),
     Fault("collapsed components not floored", fault.no_floor, floors.test_a_component_on_one_row_stands_at_the_floor),
     Fault("the floor is added instead", fault.floor_added_to_the_diagonal, floors.test_sound_components_are_left_alone),

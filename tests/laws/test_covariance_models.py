@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from laws.problems import compact, random_member, random_spd
+import numpy as np
+import pytest
+
+from laws.problems import ORACLE, assert_same_mixture, compact, random_member, random_mixture, random_rows, random_spd
 from mixtura.covariance import covariance_model
+from mixtura.mstep import MStep
 from mixtura.shape import Array
 
 
@@ -83,6 +87,32 @@ def test_solve_maximises_over_the_family(covariance_type: str, rng: np.random.Ge
             other = model.solve(count, compact(model.shape, other_scatter), d)
             value = expected_log_likelihood(count, scatter, model.shape.dense(other, k, d))
             assert value <= top + 1e-9 * abs(top)
+
+
+def test_separate_models_solve_each_component_by_itself(covariance_type: str, rng: np.random.Generator) -> None:
+    """And the others do not."""
+    model = covariance_model(covariance_type)
+    count, dense = rng.uniform(5, 50, 3), random_spd(rng, 3, 3)
+    scatter = [compact(model.shape, one[None] * n) for one, n in zip(dense, count, strict=True)]
+    together = model.solve(count, compact(model.shape, dense * count[:, None, None]), 3)
+    alone = [model.solve(count[k : k + 1], scatter[k], 3) for k in range(3)]
+    apart = np.concatenate([model.shape.dense(one, 1, 3) for one in alone])
+    assert model.separate == np.allclose(model.shape.dense(together, 3, 3), apart, rtol=1e-9)
+
+
+@pytest.mark.parametrize("equal_weights", [False, True])
+def test_m_steps_of_several_at_once(covariance_type: str, equal_weights: bool, rng: np.random.Generator) -> None:
+    """As each by itself; of different numbers of components, and with one at the floor."""
+    mstep = MStep(covariance_type, 0.1, equal_weights)
+    several = []
+    for n_components in (2, 4, 3):
+        mixture = random_mixture(rng, covariance_type, n_components)
+        several.append(ORACLE(random_rows(rng, mixture, 60)).reduce([mixture.forms])[0])
+    several.append(several[0].scale(2.0))
+    several[1] = replace(several[1], second=several[1].second * 0.01)
+    assert mstep(several[1]).collapsed.any()
+    for one, statistics in zip(mstep.each(several), several, strict=True):
+        assert_same_mixture(one, mstep(statistics).mixture, 1e-12)
 
 
 def test_solve_does_not_depend_on_the_amount_of_data(covariance_type: str, rng: np.random.Generator) -> None:

@@ -61,16 +61,30 @@ def test_seeds_are_those_of_the_paper(weighted: bool, rng: np.random.Generator) 
 @pytest.mark.skipif(not native_available(), reason="the native engine was not built")
 @pytest.mark.parametrize(("n_rows", "n_features", "n_components"), [(1, 1, 3), (9, 2, 9), (300, 2, 8), (700, 17, 5)])
 def test_compiled_seeds_equal_the_oracle(
-    n_rows: int, n_features: int, n_components: int, rng: np.random.Generator
+    n_rows: int, n_features: int, n_components: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And the same bits come out of every instruction set."""
     from mixtura import _native
 
     rows, weights = problem(rng, n_rows, n_features, True)
     first, rest, expected = uniforms(rng, 5, n_components, 3)
-    chosen = np.full_like(expected, -1)
-    means = _native.seed(rows, weights, first, rest, chosen)
-    np.testing.assert_allclose(means, seeding.seed(rows, weights, first, rest, expected), rtol=1e-12)
-    np.testing.assert_array_equal(rows[chosen], rows[expected])
+    spread, found = seeding.seed(rows, weights, first, rest, expected), []
+    for level in _native.levels():
+        monkeypatch.setenv("MIXTURA_SIMD", level)
+        chosen = np.full_like(expected, -1)
+        found.append(_native.seed(rows, weights, first, rest, chosen))
+        np.testing.assert_array_equal(rows[chosen], rows[expected])
+    np.testing.assert_allclose(found[0], spread, rtol=1e-12)
+    np.testing.assert_array_equal(found, np.broadcast_to(found[0], np.shape(found)))
+
+
+@pytest.mark.skipif(not native_available(), reason="the native engine was not built")
+def test_seeds_refuse_an_instruction_set_that_is_not_there(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIXTURA_SIMD", "x87")
+    with pytest.raises(ValueError, match="x87"):
+        seeding.seeds(*problem(rng, 10, 2, True), 2, 2, np.random.RandomState(0))
 
 
 @pytest.mark.skipif(not native_available(), reason="the native engine was not built")

@@ -34,6 +34,10 @@ class CovarianceModel(Protocol):
     def unit_free(self) -> bool:
         """Whether the model still holds after each feature is multiplied by its own constant."""
 
+    @property
+    def separate(self) -> bool:
+        """Whether each component's covariance follows from its own count and scatter alone."""
+
     def solve(self, count: Array, scatter: Array, n_features: int, previous: Array | None = None) -> Array:
         """Maximum-likelihood covariances given counts and scatters.
 
@@ -68,6 +72,11 @@ class Decomposed:
     """
 
     name: str
+
+    @property
+    def separate(self) -> bool:
+        """Whether each component's covariance follows from its own count and scatter alone: nothing is Equal."""
+        return "E" not in self.name
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of volumes, shapes and orientations (Celeux and Govaert 1995, table 1)."""

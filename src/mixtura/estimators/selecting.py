@@ -26,6 +26,7 @@ from mixtura.initialization.given import responsibilities_from
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.quadratic import QuadraticForms
+from mixtura.sample import START_ROWS, Sample, canonical_sample
 from mixtura.selection import Cell, Coordinates, Sweep, spurious
 from mixtura.shape import FULL, Array
 from mixtura.source import ArraySource, Source, sampled
@@ -239,7 +240,7 @@ class _Work:
     @cached_property
     def _n_distinct(self) -> int:
         """Distinct rows; of many, all: what is few enough to matter is few enough to sort."""
-        if self.source.n_rows > search.START_ROWS:
+        if self.source.n_rows > START_ROWS:
             return self.source.n_rows
         rows = self.source.take(slice(None)).rows
         return np.unique(np.nan_to_num(rows) if self.source.incomplete else rows, axis=0).shape[0]
@@ -279,18 +280,18 @@ class _Work:
         rows = source.rows
         shares = responsibilities_from(given(rows, number, rng), rows.shape[0], number)
         home = self.coordinates[True].standardization
-        return self._start(search.Sample(filled(home.rows(rows)), _mass(source)), shares)
+        return self._start(Sample(filled(home.rows(rows)), _mass(source)), shares)
 
-    def _sample(self, rng: np.random.RandomState) -> search.Sample:
+    def _sample(self, rng: np.random.RandomState) -> Sample:
         """Distinct rows from which starts are made."""
         noise = self.grounds[True].noise
         source = self.source if noise is None else noise.clean
-        many = source.n_rows > 2 * search.START_ROWS
-        sample = sampled(source, search.START_ROWS, rng) if many else source.take(slice(None))
+        many = source.n_rows > 2 * START_ROWS
+        sample = sampled(source, START_ROWS, rng) if many else source.take(slice(None))
         rows = filled(self.coordinates[True].standardization.rows(sample.rows))
-        return search.canonical_sample(rows, sample.weights)
+        return canonical_sample(rows, sample.weights)
 
-    def _start(self, sample: search.Sample, shares: Array) -> Start:
+    def _start(self, sample: Sample, shares: Array) -> Start:
         """A partition's weights, means and covariances."""
         statistics = statistics_of_partition(sample.rows, shares * sample.weights[:, None], FULL)
         mixture = MStep("VVV", float(self.estimator.reg_covar))(statistics).mixture

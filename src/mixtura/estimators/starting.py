@@ -25,6 +25,15 @@ from mixtura.initialization.given import responsibilities_from
 from mixtura.initialization.k_means import nearest
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
+from mixtura.sample import (
+    START_ROWS,
+    START_ROWS_PER_COMPONENT,
+    Sample,
+    canonical_sample,
+    partition_start,
+    random_starts,
+    seeded_starts,
+)
 from mixtura.shape import Array
 from mixtura.source import ArraySource, Block, Source, sampled
 from mixtura.standardization import Standardization
@@ -85,19 +94,19 @@ class StartMaker:
         if not isinstance(given, str):
             return [self._from_parameters(self._from_partition(given))]
         if estimator.n_init != "auto":
-            size = max(search.START_ROWS, search.START_ROWS_PER_COMPONENT * estimator.n_components)
+            size = max(START_ROWS, START_ROWS_PER_COMPONENT * estimator.n_components)
             return self._made(self._sample(self._subsample(size, rng)), given, estimator.n_init, rng)
         if estimator.n_components == 1 or not (estimator.weights_init is estimator.precisions_init is None):
             return self._made(self._sample(self._subsample(search.COARSE_ROWS, rng)), given, 1, rng)
         return [self._searched(given, engine, options, rng)]
 
-    def _made(self, sample: search.Sample, name: str, n_starts: int, rng: np.random.RandomState) -> list[Mixture]:
+    def _made(self, sample: Sample, name: str, n_starts: int, rng: np.random.RandomState) -> list[Mixture]:
         """Starts by the initialisation of that name."""
         k = self.estimator.n_components
-        starts = search.random_starts(sample, k, n_starts, initializer(name), self._free, rng)
+        starts = random_starts(sample, k, n_starts, initializer(name), self._free, rng)
         return [self._from_parameters(start) for start in self._arranged(starts, sample, rng)]
 
-    def _arranged(self, starts: list[Mixture], sample: search.Sample, rng: np.random.RandomState) -> list[Mixture]:
+    def _arranged(self, starts: list[Mixture], sample: Sample, rng: np.random.RandomState) -> list[Mixture]:
         """Starts beside fixed parts: near to what their rows have left, or narrow ones anywhere, in turn."""
         fixed = self.fixed
         if fixed is None:
@@ -119,7 +128,7 @@ class StartMaker:
         n_starts = 1 if name in DETERMINISTIC else search.start_count(k)
         n_starts = n_starts if self.fixed is None else search.MOST_STARTS
         if name in SEEDED:
-            starts = self._arranged(search.seeded_starts(sample, k, n_starts, self._free, rng), sample, rng)
+            starts = self._arranged(seeded_starts(sample, k, n_starts, self._free, rng), sample, rng)
         else:
             starts = self._made(sample, name, n_starts, rng)
         hunt = search.Search(coarse_engine, fine_engine, self.source.total_weight, self.mstep, options, self.on_search)
@@ -143,29 +152,29 @@ class StartMaker:
             return self.source.at_hand()
         return sampled(self.source, size, rng)
 
-    def _sample(self, subsample: Source) -> search.Sample:
+    def _sample(self, subsample: Source) -> Sample:
         if self.noise is not None:
             subsample = self.noise.sample(subsample.n_rows)
         chosen = subsample.take(slice(None))
-        return search.canonical_sample(filled(self.standardization.rows(chosen.rows)), chosen.weights)
+        return canonical_sample(filled(self.standardization.rows(chosen.rows)), chosen.weights)
 
     def _in_memory(self) -> ArraySource:
         return self.source.take(slice(None))
 
-    def _all_rows(self) -> search.Sample:
+    def _all_rows(self) -> Sample:
         source = self._in_memory()
         weights = source.weights
         rows = filled(self.standardization.rows(source.rows))
         weights = np.ones(rows.shape[0]) if weights is None else weights
         if self.noise is not None and self.noise.noise is not None:
             weights = np.where(self.noise.noise, 0.0, weights)
-        return search.Sample(rows, weights)
+        return Sample(rows, weights)
 
     def _from_partition(self, given: Any) -> Mixture:
         n_rows = self.source.n_rows if self.kept is None else self.kept.size
         shares = responsibilities_from(given, n_rows, self.estimator.n_components)
         shares = shares if self.kept is None else shares[self.kept]
-        return search.partition_start(self._all_rows(), shares, self._free)
+        return partition_start(self._all_rows(), shares, self._free)
 
     def _near_given_means(self) -> Mixture:
         means = self._given("means_init", (self.estimator.n_components, self.source.n_features))

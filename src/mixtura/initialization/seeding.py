@@ -6,6 +6,8 @@ installed, else `seed`, which is also the oracle that it is tested against.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,15 +25,20 @@ def seeds(
     proportional to weight times squared distance to the seeds so far. The draw
     inverts the cumulative weight, so that a row of weight two is as two rows.
     """
-    try:
-        from mixtura._native import seed as compiled
-    except ImportError:
-        compiled = seed
     first = rng.uniform(size=n_starts)
     rest = rng.uniform(size=(n_components - 1, n_starts, 2 + int(np.log(n_components))))
     chosen = np.empty((n_starts, n_components), dtype=np.int64)
-    spread = compiled(np.ascontiguousarray(rows), np.ascontiguousarray(weights), first, rest, chosen)
+    spread = _fastest()(np.ascontiguousarray(rows), np.ascontiguousarray(weights), first, rest, chosen)
     return rows[chosen], spread
+
+
+def _fastest() -> Callable[..., Array]:
+    """The compiled one where there is one that this processor can run."""
+    try:
+        from mixtura import _native
+    except ImportError:
+        return seed
+    return _native.seed if _native.levels() else seed
 
 
 def seed(rows: Array, weights: Array, first: Array, rest: Array, chosen: NDArray[np.int64]) -> Array:

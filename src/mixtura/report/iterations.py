@@ -17,7 +17,8 @@ from mixtura.estimators.incomplete import filled, has_missing, mean_log_jacobian
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
 from mixtura.report.subject import Subject
-from mixtura.search import canonical_sample, merit, seeded_starts
+from mixtura.sample import canonical_sample, seeded_starts
+from mixtura.search import merit
 from mixtura.shape import Array
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
