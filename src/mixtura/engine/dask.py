@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import logging
 import pickle
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -57,6 +58,9 @@ BRANCHES = 8
 
 #: Parameters that take no more than this in all tasks of a pass together travel in them, else as a task of their own.
 MOST_BYTES_IN_TASKS = 1 << 20
+
+#: Seconds between two looks at where the partitions are; a look takes two requests, which hold up short passes.
+LOOK_EVERY = 1.0
 
 Result = TypeVar("Result")
 
@@ -130,9 +134,9 @@ def _facts(part: Partition) -> tuple[int, int, float, bool]:
     return source.n_rows, source.n_features, source.total_weight, incomplete
 
 
-def _statistics(parts: Sequence[Partition], places: Sequence[int], order: Order) -> TreeSum:
-    """What the partitions in those places add to a pass."""
-    total = TreeSum()
+def _statistics(parts: Sequence[Partition], places: Sequence[int], packed: bytes) -> TreeSum:
+    """What the partitions in those places add to a pass of a packed order."""
+    total, order = TreeSum(), pickle.loads(packed)
     for part, place in zip(parts, places, strict=True):
         total.add(part.engine(order).reduce(order.forms), place)
     return total
@@ -191,6 +195,7 @@ class DaskSource:
 
     def look(self) -> None:
         """See where the partitions are, for the passes to come."""
+        self.looked = time.monotonic()
         held, threads = self.client.who_has(self.partitions), self.client.nthreads()
         self.groups = placed([held.get(one.key, ()) for one in self.partitions], threads)
 
@@ -202,8 +207,8 @@ class DaskSource:
         """A task that is never taken for an earlier one and survives its workers."""
         return self.client.submit(work, *arguments, pure=False, retries=RETRIES)
 
-    def submit_group(self, group: Group, order: Order | Future) -> Future:
-        """The task of adding up a group; the worker named is where it is best done, and others may do it."""
+    def submit_group(self, group: Group, order: bytes | Future) -> Future:
+        """The task of adding up a group by a packed order; best done by the worker named, but others may do it."""
         where = {} if group.worker is None else {"workers": [group.worker], "allow_other_workers": True}
         parts = [self.partitions[place] for place in group.places]
         return self.client.submit(_statistics, parts, group.places, order, pure=False, retries=RETRIES, **where)
@@ -265,13 +270,16 @@ class DaskEngine:
         asked = replace(self._order, forms=tuple(forms))
         few = len(source.partitions) * _bytes_of_sums(asked.forms) <= MOST_BYTES_HERE
         groups = source.groups if few else [Group(None, [place]) for place in range(len(source.partitions))]
-        # in the tasks themselves, or, where that is much for the scheduler to pass on, from worker to worker
-        size = len(groups) * len(pickle.dumps(asked))
-        order = asked if size <= MOST_BYTES_IN_TASKS else source.submit(_itself, asked)
+        # in the tasks themselves, or, where that is much for the scheduler to pass on, from worker to worker; bytes,
+        # because a scheduler takes objects apart
+        packed = pickle.dumps(asked)
+        size = len(groups) * len(packed)
+        order = packed if size <= MOST_BYTES_IN_TASKS else source.submit(_itself, packed)
         sums = [source.submit_group(group, order) for group in groups]
         while not few and len(sums) > BRANCHES:
             sums = [source.submit(_joined, sums[i : i + BRANCHES]) for i in range(0, len(sums), BRANCHES)]
-        source.look()  # while the workers work
+        if time.monotonic() - source.looked > LOOK_EVERY:
+            source.look()  # while the workers work
         found = source.client.gather(sums)
         n_partitions = len(source.partitions)
         n_sums = sum(map(len, found)) if few else n_partitions + n_partitions // (BRANCHES - 1) + 1
