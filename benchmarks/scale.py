@@ -56,8 +56,8 @@ into it and out again over one link of 1 Gbit/s; workers are alike, and none is 
 #: Partitions of a worker, in the model.
 EACH = 4
 
-#: Times that clusters of one and of two workers are begun and measured, in turn.
-TURNS = 3
+#: Times as many rows, on which two workers are compared with one too: what a pass costs beside its rows stays the same.
+LARGER = 4
 
 
 def truth() -> Mixture:
@@ -223,16 +223,23 @@ def sizes(n_rows: int) -> list[int]:
     return [min(step, n_rows - i * step) for i in range(16)]
 
 
-def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
-    """Seconds of a pass with one and two workers of one thread, in turn; and of nearly empty passes, by tasks."""
-    found: dict[str, Any] = {"rows": n_rows, "partitions": 16}
+def one_and_two_workers(n_rows: int, repeats: int) -> dict[str, Any]:
+    """Seconds of a pass with one and with two workers of one thread, in turn."""
     times: dict[int, list[float]] = {1: [], 2: []}
-    for workers in (1, 2) * TURNS:  # one cluster at a time: the processes of an idle one do something too
-        with passes_on_dask(workers, sizes(n_rows)) as (engine, source):
-            times[workers] += [seconds_of_passes(engine, forms_of_truth(), 1) for _ in range(repeats)]
-            found["bytes_per_pass"] = source.bytes_per_pass
-    found |= {f"seconds_a_pass_{workers}_workers": statistics.median(some) for workers, some in times.items()}
-    found["speedup"] = found["seconds_a_pass_1_workers"] / found["seconds_a_pass_2_workers"]
+    with passes_on_dask(1, sizes(n_rows)) as one, passes_on_dask(2, sizes(n_rows)) as two:
+        for _ in range(repeats):
+            for workers, (engine, _) in ((1, one), (2, two)):
+                times[workers].append(seconds_of_passes(engine, forms_of_truth(), 1))
+        bytes_per_pass = two[1].bytes_per_pass
+    medians = {f"seconds_a_pass_{workers}_workers": statistics.median(some) for workers, some in times.items()}
+    speedup = medians["seconds_a_pass_1_workers"] / medians["seconds_a_pass_2_workers"]
+    return {"rows": n_rows, **medians, "speedup": speedup, "bytes_per_pass": bytes_per_pass, "each": times}
+
+
+def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
+    """Passes of one and of two workers, over two amounts of rows; and nearly empty passes, by tasks."""
+    found: dict[str, Any] = {"partitions": 16, **one_and_two_workers(n_rows, 2 * repeats)}
+    found["larger"] = one_and_two_workers(LARGER * n_rows, repeats)
     seconds = {}
     for tasks in (2, 64):  # tasks of eight partitions each
         with passes_on_dask(2, [20] * 8 * tasks) as (engine, _):
@@ -317,9 +324,11 @@ def dask_lines(found: dict[str, Any]) -> list[str]:
     """What was measured of Dask, and the model of more workers."""
     two, threads = found["dask"], found["overhead"]
     alone = threads["seconds_a_pass_1_threads"] / threads["seconds_a_pass_2_threads"]
+    larger = two["larger"]
     lines = [
-        f"| Dask, two workers of one thread against one (two threads of the engine against one: {alone:.2f}) | "
-        f"at least 1.7 | {two['speedup']:.2f} |",
+        f"| Dask, two workers of one thread against one, {two['rows']:.0e} and {larger['rows']:.0e} rows "
+        f"(two threads of the engine against one: {alone:.2f}) | at least 1.7 | "
+        f"{two['speedup']:.2f} and {larger['speedup']:.2f} |",
         f"| Dask, bytes that travel in an iteration, at most | statistics and parameters only | "
         f"{two['bytes_per_pass'] / 1e3:.0f} kB |",
         *["", "## More workers, simulated", ""],
