@@ -190,10 +190,10 @@ def table(report: dict[str, Any]) -> str:
     ]
     for row in report["rows"]:
         ours, theirs = row["contenders"]["mixtura"], row["contenders"].get("scikit-learn", {})
-        share = row.get("share_of_matrix_product")
+        share, more = row.get("share_of_matrix_product"), ours.get("with_estimator")
         cells = [
             row["case"],
-            _seconds(ours["seconds"]),
+            _seconds(ours["seconds"]) + (f" ({_seconds(more)} with an estimator)" if more else ""),
             _seconds(theirs.get("seconds")),
             f"{row['ratio']:.1f}x" if row["ratio"] else "",
             row["target"],

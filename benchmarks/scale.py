@@ -56,9 +56,6 @@ into it and out again over one link of 1 Gbit/s; workers are alike, and none is 
 #: Partitions of a worker, in the model.
 EACH = 4
 
-#: Times as many rows, on which two workers are compared with one too: what a pass costs beside its rows stays the same.
-LARGER = 4
-
 
 def truth() -> Mixture:
     """Overlapping components."""
@@ -223,45 +220,53 @@ def sizes(n_rows: int) -> list[int]:
     return [min(step, n_rows - i * step) for i in range(16)]
 
 
-def one_and_two_workers(n_rows: int, repeats: int) -> dict[str, Any]:
-    """Seconds of a pass with one and with two workers of one thread, in turn."""
-    times: dict[int, list[float]] = {1: [], 2: []}
-    with passes_on_dask(1, sizes(n_rows)) as one, passes_on_dask(2, sizes(n_rows)) as two:
-        for _ in range(repeats):
-            for workers, (engine, _) in ((1, one), (2, two)):
-                times[workers].append(seconds_of_passes(engine, forms_of_truth(), 1))
-        bytes_per_pass = two[1].bytes_per_pass
-    medians = {f"seconds_a_pass_{workers}_workers": statistics.median(some) for workers, some in times.items()}
-    speedup = medians["seconds_a_pass_1_workers"] / medians["seconds_a_pass_2_workers"]
-    return {"rows": n_rows, **medians, "speedup": speedup, "bytes_per_pass": bytes_per_pass, "each": times}
-
-
-def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
-    """Passes of one and of two workers, over two amounts of rows; and nearly empty passes, by tasks."""
-    found: dict[str, Any] = {"partitions": 16, **one_and_two_workers(n_rows, 2 * repeats)}
-    found["larger"] = one_and_two_workers(LARGER * n_rows, repeats)
+def small_passes(repeats: int) -> dict[str, float]:
+    """Seconds of a pass over next to no rows, and of a task in it."""
     seconds = {}
     for tasks in (2, 64):  # tasks of eight partitions each
         with passes_on_dask(2, [20] * 8 * tasks) as (engine, _):
             seconds[tasks] = seconds_of_passes(engine, forms_of_truth(), 4 * repeats)
-    found["seconds_a_task"] = (seconds[64] - seconds[2]) / 62
-    found["seconds_of_an_empty_pass"] = seconds[2] - 2 * found["seconds_a_task"]
-    return found
+    each = (seconds[64] - seconds[2]) / 62
+    return {"seconds_a_task": each, "seconds_of_an_empty_pass": seconds[2] - 2 * each}
 
 
-def overhead(n_rows: int, repeats: int) -> dict[str, Any]:
-    """A pass of two workers of one thread and one of the engine on two threads, over the same rows, in turn."""
+def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
+    """Passes of one and of two workers of one thread, each in turn with the engine on one and on two threads.
+
+    Ratios are medians of those of a turn: a machine that is slower for a while is so for all of a turn.
+    """
     rows = np.concatenate([rows_of(i, n) for i, n in enumerate(sizes(n_rows))])
-    engines = {t: create_engine("auto", ArraySource(rows), Standardization.of_mixture(truth()), t) for t in (1, 2)}
-    seconds: dict[str, list[float]] = {"2_workers": [], "2_threads": [], "1_threads": []}
-    with passes_on_dask(2, sizes(n_rows)) as (dask, _):
-        kinds = {"2_workers": dask, "2_threads": engines[2], "1_threads": engines[1]}
-        for _ in range(repeats):
-            for name, engine in kinds.items():
-                seconds[name].append(seconds_of_passes(engine, forms_of_truth(), 1))
-    medians = {f"seconds_a_pass_{name}": statistics.median(some) for name, some in seconds.items()}
-    share = medians["seconds_a_pass_2_workers"] / medians["seconds_a_pass_2_threads"] - 1
-    return {"rows": n_rows, **medians, "overhead": share, "each": seconds, "load_average": os.getloadavg()[0]}
+    alone = {t: create_engine("auto", ArraySource(rows), Standardization.of_mixture(truth()), t) for t in (1, 2)}
+    turns: dict[int, list[dict[str, float]]] = {}
+    for workers in (1, 2):
+        with passes_on_dask(workers, sizes(n_rows)) as (engine, source):
+            kinds = {"workers": engine, "2_threads": alone[2], "1_threads": alone[1]}
+            turns[workers] = [
+                {name: seconds_of_passes(one, forms_of_truth(), 1) for name, one in kinds.items()}
+                for _ in range(repeats)
+            ]
+
+    def ratio(workers: int, of: str, to: str) -> float:
+        return statistics.median(turn[of] / turn[to] for turn in turns[workers])
+
+    def seconds(workers: int, of: str) -> float:
+        return statistics.median(turn[of] for turn in turns[workers])
+
+    return {
+        "rows": n_rows,
+        "partitions": 16,
+        "bytes_per_pass": source.bytes_per_pass,
+        "seconds_a_pass_1_workers": seconds(1, "workers"),
+        "seconds_a_pass_2_workers": seconds(2, "workers"),
+        "seconds_a_pass_1_threads": seconds(2, "1_threads"),
+        "seconds_a_pass_2_threads": seconds(2, "2_threads"),
+        "speedup": ratio(1, "workers", "1_threads") / ratio(2, "workers", "1_threads"),
+        "speedup_of_threads": ratio(2, "1_threads", "2_threads"),
+        "overhead": ratio(2, "workers", "2_threads") - 1,
+        "load_average": os.getloadavg()[0],
+        "each": turns,
+        **small_passes(repeats),
+    }
 
 
 def delayed_rows(number: int, n_rows: int) -> Any:
@@ -271,9 +276,9 @@ def delayed_rows(number: int, n_rows: int) -> Any:
     return dask.delayed(rows_of)(number, n_rows)
 
 
-def cost_model(dask: dict[str, Any], overhead: dict[str, Any]) -> list[dict[str, float]]:
+def cost_model(dask: dict[str, Any]) -> list[dict[str, float]]:
     """A pass over 1e9 rows on 10, 100 and 1000 workers, from what was measured."""
-    per_row = overhead["seconds_a_pass_1_threads"] / overhead["rows"]
+    per_row = dask["seconds_a_pass_1_threads"] / dask["rows"]
     per_partition = dask["bytes_per_pass"] / dask["partitions"]
     table = []
     for workers in (10, 100, 1000):
@@ -308,27 +313,20 @@ def page(found: dict[str, Any]) -> str:
             f"| log likelihood of {one['part_rows']:.3g} rows, from the file and in memory | 1e-9 | {gap:.1g} |",
             f"| decoding into the block cache, once | | {one['seconds_to_decode']:.1f} s |",
         ]
-    if "overhead" in found:
-        one = found["overhead"]
-        lines += [
-            f"| Dask, {one['rows']:.3g} rows: a pass of two workers of one thread, against the engine on two threads | "
-            f"at most 15 % more | {one['overhead']:+.1%} ({one['seconds_a_pass_2_workers']:.3f} s against "
-            f"{one['seconds_a_pass_2_threads']:.3f} s) |",
-        ]
-    if "seconds_a_task" in found.get("dask", {}):
+    if "dask" in found:
         lines += dask_lines(found)
     return "\n".join(lines) + "\n"
 
 
 def dask_lines(found: dict[str, Any]) -> list[str]:
     """What was measured of Dask, and the model of more workers."""
-    two, threads = found["dask"], found["overhead"]
-    alone = threads["seconds_a_pass_1_threads"] / threads["seconds_a_pass_2_threads"]
-    larger = two["larger"]
+    two = found["dask"]
     lines = [
-        f"| Dask, two workers of one thread against one, {two['rows']:.0e} and {larger['rows']:.0e} rows "
-        f"(two threads of the engine against one: {alone:.2f}) | at least 1.7 | "
-        f"{two['speedup']:.2f} and {larger['speedup']:.2f} |",
+        f"| Dask, {two['rows']:.3g} rows: a pass of two workers of one thread, against the engine on two threads | "
+        f"at most 15 % more | {two['overhead']:+.1%} ({two['seconds_a_pass_2_workers']:.3f} s against "
+        f"{two['seconds_a_pass_2_threads']:.3f} s) |",
+        f"| Dask, two workers of one thread against one (two threads of the engine against one: "
+        f"{two['speedup_of_threads']:.2f}) | at least 1.7 | {two['speedup']:.2f} |",
         f"| Dask, bytes that travel in an iteration, at most | statistics and parameters only | "
         f"{two['bytes_per_pass'] / 1e3:.0f} kB |",
         *["", "## More workers, simulated", ""],
@@ -351,7 +349,7 @@ def main() -> None:
     asked.add_argument("--gigabytes", type=float, default=4.0)
     asked.add_argument("--rows", type=int, default=10_000_000)
     asked.add_argument("--repeats", type=int, default=5)
-    asked.add_argument("--only", choices=["files", "dask", "overhead"])
+    asked.add_argument("--only", choices=["files", "dask"])
     asked.add_argument("--child")
     asked.add_argument("--dry", action="store_true", help="store nothing")
     options = asked.parse_args()
@@ -365,10 +363,7 @@ def main() -> None:
         found["files"] = files(options.gigabytes, options.repeats)
     if options.only in (None, "dask"):
         found["dask"] = on_dask(options.rows, options.repeats)
-    if options.only in (None, "dask", "overhead"):
-        found["overhead"] = overhead(options.rows, options.repeats)
-    if "seconds_a_task" in found.get("dask", {}) and "overhead" in found:
-        found["cost_model"] = cost_model(found["dask"], found["overhead"])
+        found["cost_model"] = cost_model(found["dask"])
     print(page(found))
     if not options.dry:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
