@@ -34,9 +34,7 @@ Pair = tuple[int, int]
 def dense_statistics(engine: Engine, mixture: Mixture) -> SufficientStats:
     """One pass's statistics at a mixture, with every component's dense second moments; not those of a background."""
     statistics = engine.reduce([mixture.forms.dense()])[0]
-    if mixture.background is None:
-        return statistics
-    return replace(statistics, **{name: getattr(statistics, name)[:-1] for name in PARTS})
+    return statistics if mixture.background is None else statistics.take(slice(-1))
 
 
 def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:
@@ -45,13 +43,12 @@ def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:
 
 
 def merge(several: Sequence[SufficientStats], pairs: Sequence[Pair]) -> list[SufficientStats]:
-    """Statistics with a pair of components added into one, which takes the place of the first, for each pair.
+    """Of each statistics, those with its pair of components added into one, which takes the place of the first.
 
-    Of each of several statistics, or for all pairs of the same one.
+    All are of K components, and there are as many pairs (first, second) as statistics.
     """
     rows, (first, second) = np.arange(len(pairs)), np.array(pairs).T
-    times = 1 if len(several) == len(pairs) else len(pairs)
-    stack = {name: np.stack([getattr(one, name) for one in several] * times) for name in PARTS}
+    stack = {name: np.stack([getattr(one, name) for one in several]) for name in PARTS}
     gone = {name: part[rows, second] for name, part in stack.items()}
     moved = replace(several[0], **gone).recenter(stack["reference"][rows, first])
     for name in ("count", "first", "second"):
@@ -68,8 +65,7 @@ def split(statistics: SufficientStats, components: Sequence[int]) -> list[Suffic
     ``mean +- sqrt(2 l / pi) v`` and each the covariance ``S - (2 l / pi) v v^T``;
     their sum is the statistics that were there.
     """
-    own = {name: getattr(statistics, name)[np.asarray(components)] for name in PARTS}
-    one = replace(statistics, **own)
+    one = statistics.take(np.asarray(components))
     outer = one.shape.outer
     mean, scatter = one.mean_and_scatter()
     values, vectors = np.linalg.eigh(scatter / np.maximum(one.count, SMALLEST)[:, None, None])

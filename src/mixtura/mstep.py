@@ -144,8 +144,7 @@ class MStep:
 
     def gaussians(self, statistics: SufficientStats) -> SufficientStats:
         """Statistics without those of the background, which come last, in the model's shape."""
-        parts = ("count", "first", "second", "reference")
-        rest = replace(statistics, **{name: getattr(statistics, name)[:-1] for name in parts})
+        rest = statistics.take(slice(-1))
         if not self.model.shape.shared:
             return rest
         mean, scatter = rest.mean_and_scatter()  # the background's forms took the shared matrix apart

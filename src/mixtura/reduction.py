@@ -16,7 +16,7 @@ Index = NDArray[np.intp]
 
 
 def merged(count: Array, mean: Array, scatter: Array, first: Index, second: Index) -> tuple[Array, Array, Array]:
-    """Counts, means and scatters of pairs of components, each pair merged into one: their moments together."""
+    """Counts (P,), means (P, D), scatters (P, D, D): the moments of P pairs of components, each merged into one."""
     total = count[first] + count[second]
     apart = mean[second] - mean[first]
     between = (count[first] * count[second] / total)[:, None, None] * apart[:, :, None] * apart[:, None, :]

@@ -19,8 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,6 +33,8 @@ from mixtura.mstep import MStep
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["Search", "SearchReport", "best_of", "merit"]
+
+Place = TypeVar("Place")  # of a move: a component to split, or two to merge
 
 #: Short runs look at this many rows, or this many per free parameter: enough to tell poor starts from good ones.
 COARSE_ROWS = 2_000
@@ -214,7 +215,7 @@ class Search:
         ranked = _best_first(short, merit)
         tried = SURVIVORS if plenty else 1
         best = self._settle(ranked[:tried])
-        while not plenty and best.degenerate and tried < len(ranked):  # one that is will do, be it lower
+        while not plenty and best.degenerate and tried < len(ranked):  # one that is not will do, be it lower
             best = _best_first([best, self._settle(ranked[tried : tried + SURVIVORS])], merit)[0]
             tried += SURVIVORS
         if n_components == 1 or n_features > MOVE_FEATURES:
@@ -279,16 +280,21 @@ class Search:
         first, second = np.tril_indices(k, -1)
         order = np.argsort(moves.merge_costs(statistics)[first, second], kind="stable")[: min(k, MANY_COMPONENTS)]
         merges = self.mstep.allowed_merges([(int(first[i]), int(second[i])) for i in order])
-        engine, sound, base = self.fine if k <= MANY_COMPONENTS else self.coarse, *merit(best)
+        sound, base = merit(best)
+        engine = self.fine
         if k > MANY_COMPONENTS:
+            engine = self.coarse
             base = self._short(engine, [best.mixture], SPLIT_ITERATIONS)[0].log_likelihood
-        split = self._heights(engine, partial(moves.split, statistics), range(k), SPLIT_ITERATIONS)
-        merged = self._heights(engine, partial(moves.merge, [statistics]), merges, MERGE_ITERATIONS)
+        split = self._heights(engine, range(k), partial(moves.split, statistics), SPLIT_ITERATIONS)
+        merged = self._heights(
+            engine, merges, lambda pairs: moves.merge([statistics] * len(pairs), pairs), MERGE_ITERATIONS
+        )
         gain = np.array([height - base if fine or not sound else -np.inf for fine, height in split])
         loss = np.array([base - height for _, height in merged])
         scored = [
             (float(gain[i] - lost), (i, *pair))
-            for i, (pair, lost) in product(range(k), list(zip(merges, loss, strict=True)))
+            for i in range(k)
+            for pair, lost in zip(merges, loss, strict=True)
             if i not in pair or i < self.mstep.n_fixed
             if lost < HOPELESS * gain[i] or not sound  # what a degenerate fit loses is no loss
         ]
@@ -298,8 +304,8 @@ class Search:
     def _heights(
         self,
         engine: Engine,
-        move: Callable[[Sequence[Any]], list[SufficientStats]],
-        places: Sequence[Any],
+        places: Sequence[Place],
+        move: Callable[[Sequence[Place]], list[SufficientStats]],
         n_iterations: int,
     ) -> list[tuple[bool, float]]:
         """Whether runs are sound, and their log likelihoods; of a few at a time, since each holds K matrices."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.shape import Array, Shape
 
@@ -47,9 +48,7 @@ class SufficientStats:
     def zero(cls, reference: Array, shape: Shape) -> SufficientStats:
         """The sum over no rows, about (K, D) references."""
         k, d = reference.shape
-        return cls(
-            np.zeros(k), np.zeros((k, d)), np.zeros(shape.array_shape(k, d)), reference, 0.0, 0.0, shape
-        )
+        return cls(np.zeros(k), np.zeros((k, d)), np.zeros(shape.array_shape(k, d)), reference, 0.0, 0.0, shape)
 
     def __add__(self, other: SufficientStats) -> SufficientStats:
         """Statistics of both sets of rows together.
@@ -82,6 +81,16 @@ class SufficientStats:
             second=self.second * factor,
             log_likelihood=self.log_likelihood * factor,
             total_weight=self.total_weight * factor,
+        )
+
+    def take(self, components: NDArray[np.intp] | slice) -> SufficientStats:
+        """Those of some components; the shape is not shared, and log likelihood and weight stay those of all rows."""
+        return replace(
+            self,
+            count=self.count[components],
+            first=self.first[components],
+            second=self.second[components],
+            reference=self.reference[components],
         )
 
     def recenter(self, reference: Array) -> SufficientStats:

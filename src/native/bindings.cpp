@@ -128,6 +128,8 @@ std::vector<std::string> levels() {
 NB_MODULE(_native, module) {
   module.doc() = "The native kernel: one pass over a block of rows, single-threaded, without the GIL.";
   module.def("levels", &levels, "Instruction-set levels that this processor supports, best first.");
+  module.def("preferred_level", [] { return std::string(mixtura::preferred_level().name); },
+             "The level that MIXTURA_SIMD names, or else the best.");
   nb::class_<Kernel>(module, "Kernel", "Gaussian log densities and their moments for fixed quadratic forms.")
       .def(nb::init<int, int, DoubleVector, DoubleMatrix, Doubles, Offsets, DoubleVector, DoubleVector,
                     const std::string&>(),

@@ -61,9 +61,13 @@ const Level& find_level(const std::string& name) {
 
 const Level& preferred_level() {
   const char* forced = std::getenv("MIXTURA_SIMD");
-  if (forced != nullptr && *forced != 0) return find_level(forced);
-  if (supported_levels().empty()) throw std::invalid_argument("no instruction-set level of this build is supported here");
-  return *supported_levels().front();
+  std::string there;
+  for (const Level* level : supported_levels()) {
+    if (forced == nullptr || *forced == 0 || std::string(forced) == level->name) return *level;
+    there += (there.empty() ? "" : ", ") + std::string(level->name);
+  }
+  if (there.empty()) throw std::invalid_argument("this processor has no instruction set of this build");
+  throw std::invalid_argument("MIXTURA_SIMD='" + std::string(forced) + "' is not one of " + there);
 }
 
 double* thread_scratch(std::int64_t doubles) {

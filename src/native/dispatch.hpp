@@ -15,7 +15,7 @@ const std::vector<const Level*>& supported_levels();
 // Throws std::invalid_argument for a level that is unknown or not supported here.
 const Level& find_level(const std::string& name);
 
-// The one that MIXTURA_SIMD names, or else the best. Throws std::invalid_argument as above, or where there is none.
+// The one that MIXTURA_SIMD names, or else the best. Throws std::invalid_argument where there is none, or not that one.
 const Level& preferred_level();
 
 // This thread's working memory, aligned to 64 bytes and kept for the next call: mapping fresh pages for every block of

@@ -77,7 +77,7 @@ def test_dense_statistics_equal_those_of_the_engine(
 def test_what_moves_return_is_fit_for_every_m_step(covariance_type: str, rng: np.random.Generator) -> None:
     whole, mstep = dense(rng, covariance_type=covariance_type), MStep(covariance_type)
     split = moves.split(whole, [2, 0])
-    for moved in [*split, *moves.merge([whole], [(0, 3), (2, 1)]), *moves.merge(split, [(0, 3), (1, 4)])]:
+    for moved in [*split, *moves.merge([whole] * 2, [(0, 3), (2, 1)]), *moves.merge(split, [(0, 3), (1, 4)])]:
         mixture = mstep(moves.compress(moved, mstep.model.shape)).mixture
         mixture._check()
         assert mixture.n_components == moved.count.size

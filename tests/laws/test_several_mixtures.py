@@ -14,7 +14,7 @@ from laws.problems import (
     random_rows,
     random_start,
 )
-from mixtura.engine import native
+from mixtura.engine import native_available
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 
@@ -61,12 +61,20 @@ def test_runs_side_by_side_equal_each_alone(covariance_type: str, engine: Engine
         assert_same_mixture(fit.mixture, alone.mixture, 1e-9)
 
 
+@pytest.mark.skipif(not native_available(), reason="the native engine was not built")
 def test_many_mixtures_in_several_passes(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mixtura.engine import native
+
     mixtures = [random_mixture(rng, "full", n) for n in (3, 1, 8, 2)]
     rows = random_rows(rng, mixtures[0], 700)
     forms = [one.forms for one in mixtures]
     together = native.NativeEngine(ArraySource(rows), Standardization.identity(3)).reduce(forms)
-    monkeypatch.setattr(native, "MOST_NUMBERS", 150)
+    monkeypatch.setattr(native, "MOST_NUMBERS", 150)  # two of the largest, of 8 x 3 x 3
+    passes, kernel = [], native.NativeEngine._kernel
+    monkeypatch.setattr(
+        native.NativeEngine, "_kernel", lambda engine, given: (passes.append(len(given)), kernel(engine, given))[1]
+    )
     apart = native.NativeEngine(ArraySource(rows), Standardization.identity(3)).reduce(forms)
+    assert passes == [2, 2]
     for one, other in zip(together, apart, strict=True):
         assert_same_statistics(one, other, 1e-13)

@@ -7,7 +7,6 @@ are bitwise the same for any number of threads.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import cached_property, lru_cache
@@ -27,8 +26,6 @@ from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["NativeEngine", "OrderedSum", "instruction_set"]
-
-LEVEL_VARIABLE = "MIXTURA_SIMD"
 
 #: Largest tolerated bound on a log density's error before the centred form is used.
 ERROR_TOLERANCE = 1e-8
@@ -51,13 +48,7 @@ def instruction_set() -> str:
     ValueError
         If MIXTURA_SIMD names one that this build or processor has not.
     """
-    levels = _native.levels()
-    forced = os.environ.get(LEVEL_VARIABLE)
-    if not forced:
-        return str(levels[0])
-    if forced not in levels:
-        raise ValueError(f"{LEVEL_VARIABLE}={forced!r} is not one of {', '.join(levels)}")
-    return forced
+    return str(_native.preferred_level())
 
 
 class OrderedSum:
