@@ -1,4 +1,4 @@
-"""Larger than memory, and on more than one worker: ``python benchmarks/scale.py [--only files|dask|overhead]``.
+"""Larger than memory, and on more than one worker: ``python benchmarks/scale.py [--only files|dask]``.
 
 Run it on an idle machine. Writes scale.json beside this file, and docs/scale.md
 from that. The generated files are removed in the end.
@@ -7,9 +7,8 @@ from that. The generated files are removed in the end.
    limit of 1 GB; rows per second of a pass after the first, against the same
    pass over rows in memory, in turn; and the log likelihood of a part that fits
    into memory, from the file and in memory.
-2. Dask: one and two workers of one thread; and what a task costs, from passes over next to no rows.
-3. Dask's overhead: a pass of two workers of one thread and one of the threaded engine on two threads over the
-   same rows, in turn; medians (``--only overhead``).
+2. Dask: passes of one and of two workers of one thread, each in turn with the engine on one and on two threads
+   over the same rows; and what a task costs, from passes over next to no rows.
 """
 
 from __future__ import annotations
@@ -52,6 +51,9 @@ A pass over 1e9 rows, from the measured seconds a row of one thread, the measure
 task: passes over next to no rows take {fixed:.0f} ms and {task:.1f} ms a task. Assumed: workers of one thread with four
 partitions each, which are one task; one scheduler hands out all tasks one after the other, and all that travels goes
 into it and out again over one link of 1 Gbit/s; workers are alike, and none is lost."""
+
+#: Turns of a comparison on Dask, for each repeat: a processor that is lent changes its speed from one pass to the next.
+TURNS = 8
 
 #: Partitions of a worker, in the model.
 EACH = 4
@@ -243,7 +245,7 @@ def on_dask(n_rows: int, repeats: int) -> dict[str, Any]:
             kinds = {"workers": engine, "2_threads": alone[2], "1_threads": alone[1]}
             turns[workers] = [
                 {name: seconds_of_passes(one, forms_of_truth(), 1) for name, one in kinds.items()}
-                for _ in range(repeats)
+                for _ in range(TURNS * repeats)
             ]
 
     def ratio(workers: int, of: str, to: str) -> float:
