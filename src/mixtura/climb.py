@@ -45,6 +45,32 @@ MOST_SIDE_BY_SIDE = 8
 
 
 @dataclass(eq=False)
+class _Reached:
+    """Where a native run stands. It knows its trajectory's start and not the trajectory, which holds it."""
+
+    start: Mixture
+    mstep: MStep
+    native: Any
+    total_weight: float
+
+    def mixture(self) -> Mixture:
+        """The best parameters."""
+        if self.native.passes == 1:
+            return self.start
+        weights, means, covariances = self.native.mixture()
+        return Mixture(weights, means, covariances, self.mstep.covariance_type, self.mstep.equal_weights)
+
+    def statistics(self) -> SufficientStats:
+        """The E-step's result there."""
+        count, first, second, reference, log_likelihood = self.native.statistics()
+        return SufficientStats(count, first, second, reference, log_likelihood, self.total_weight, self.start.shape)
+
+    def thinnest(self, few: float) -> float:
+        """Of components with fewer rows, the least variance in any direction, of the components' average there."""
+        return float(self.native.thinnest(few))
+
+
+@dataclass(eq=False)
 class _Climb:
     """A trajectory and the native run that fills it."""
 
@@ -65,25 +91,9 @@ class _Climb:
         if status == FAILED or not history:
             return
         flags = None if collapsed is None else np.array(collapsed)
-        self.trajectory.take(self, STATUSES[status], history, gap, flags)
-
-    def mixture(self) -> Mixture:
-        """The best parameters."""
         one = self.trajectory
-        if self.native.passes == 1:
-            return one.start
-        weights, means, covariances = self.native.mixture()
-        return Mixture(weights, means, covariances, one.mstep.covariance_type, one.mstep.equal_weights)
-
-    def statistics(self) -> SufficientStats:
-        """The E-step's result there."""
-        count, first, second, reference, log_likelihood = self.native.statistics()
-        shape = self.trajectory.start.shape
-        return SufficientStats(count, first, second, reference, log_likelihood, self.total_weight, shape)
-
-    def thinnest(self, few: float) -> float:
-        """Of components with fewer rows, the least variance in any direction, of the components' average there."""
-        return float(self.native.thinnest(few))
+        reached = _Reached(one.start, one.mstep, self.native, self.total_weight)
+        one.take(reached, STATUSES[status], history, gap, flags)
 
 
 def run(
@@ -168,7 +178,6 @@ class _Settings:
     def __init__(self, engine: Engine, n_runs: int = 1) -> None:
         self._offer = getattr(engine, "ground", None)
         self._n_runs = min(n_runs, MOST_SIDE_BY_SIDE)
-        self._grounds: dict[int, Any | None] = {}  # by the multiplications for a row
         self._native: dict[tuple[Any, ...], Any] = {}  # native settings: most M-steps have the same
         self._known: dict[tuple[int, int], tuple[MStep, EMOptions, Any | None]] = {}
 

@@ -14,7 +14,7 @@ import numpy as np
 from mixtura import reduction
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
-from mixtura.shape import Array, Shape
+from mixtura.shape import FULL, Array, Shape
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["compress", "dense_statistics", "merge", "merge_costs", "split"]
@@ -31,10 +31,14 @@ SMALLEST = float(np.finfo(np.float64).tiny) ** 0.5
 Pair = tuple[int, int]
 
 
-def dense_statistics(engine: Engine, mixture: Mixture) -> SufficientStats:
-    """One pass's statistics at a mixture, with every component's dense second moments; not those of a background."""
-    statistics = engine.reduce([mixture.forms.dense()])[0]
-    return statistics if mixture.background is None else statistics.take(slice(-1))
+def dense_statistics(engine: Engine, mixture: Mixture, known: SufficientStats | None = None) -> SufficientStats:
+    """Statistics at a mixture with every component's dense second moments; not those of a background.
+
+    Those that are known there, if they are dense; else of one pass.
+    """
+    if known is None or known.shape is not FULL:
+        known = engine.reduce([mixture.forms.dense()])[0]
+    return known if mixture.background is None else known.take(slice(-1))
 
 
 def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:

@@ -70,5 +70,6 @@ def seeded_starts(
     ball = ball / ((n_components if shape.shared else 1) * (n_features if shape is SPHERICAL else 1))
     weights = np.full(n_components, 1.0 / n_components)
     unit = mstep.admit(Mixture(weights, centers[0], ball, mstep.covariance_type, mstep.equal_weights))
-    pairs = zip(centers, np.maximum(spread / n_features, mstep.floor), strict=True)
-    return [replace(unit, means=center, covariances=ball * scale) for center, scale in pairs]
+    scales = np.maximum(spread / n_features, mstep.floor)
+    balls = scales.reshape(-1, *[1] * ball.ndim) * ball
+    return [replace(unit, means=center, covariances=own) for center, own in zip(centers, balls, strict=True)]

@@ -257,7 +257,7 @@ class Search:
 
     def _move(self, best: Trajectory) -> Trajectory | None:
         """The optimum that the most promising moves lead to, if it is better."""
-        statistics = moves.dense_statistics(self.fine, best.mixture)
+        statistics = moves.dense_statistics(self.fine, best.mixture, best.statistics)
         self._noise = best.mixture.background
         pairs = self._ranked_pairs(statistics, best)
         narrow = pairs[:NARROW]
@@ -322,12 +322,11 @@ def _best_first(
     trajectories: Sequence[Trajectory], value: Callable[[Trajectory], tuple[bool, float]]
 ) -> list[Trajectory]:
     """In falling order of value; those that are not distinct in the order given, so that rounding does not choose."""
-
-    def rank(one: Trajectory) -> tuple[bool, float]:
-        sound, height = value(one)
-        return (sound, float(np.round(height / DISTINCT)))
-
-    return sorted(trajectories, key=rank, reverse=True)
+    values = [value(one) for one in trajectories]
+    heights = np.round(np.array([height for _, height in values]) / DISTINCT).tolist()
+    ranks = [(sound, height) for (sound, _), height in zip(values, heights, strict=True)]
+    order = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)
+    return [trajectories[i] for i in order]
 
 
 def _spread_out(pairs: list[tuple[int, int, int]], done: set[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

@@ -85,9 +85,9 @@ __all__ = [
 class _Zeros(ISeedSequence):
     """Stands in for entropy where a generator is seeded right after it was made."""
 
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[Any]:
-        """That many words."""
-        return np.zeros(n_words, dtype)
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        """That many words, which are taken one by one: of bytes three times as fast as of an array."""
+        return bytes(n_words)
 
 
 def check_random_state(given: Any) -> np.random.RandomState:

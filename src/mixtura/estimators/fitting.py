@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mixtura import search
 from mixtura.covariance import CovarianceModel
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine import create_engine
+from mixtura.estep import moments_of
 from mixtura.estimators.base import ConstantFeatureWarning, raise_if_not_finite
 from mixtura.estimators.incomplete import (
     mean_log_jacobian,
@@ -33,6 +35,7 @@ from mixtura.quadratic import QuadraticForms
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
 from mixtura.source import Block, Source
 from mixtura.standardization import Standardization
+from mixtura.suffstats import SufficientStats
 from mixtura.trace import Trace
 
 __all__ = ["Fit", "fit_mixture", "prior_of", "standardize"]
@@ -41,6 +44,9 @@ OnPass = Callable[[Sequence[Trajectory]], None]
 
 #: Squares of a feature's spread outside this range leave float64.
 LARGEST_SPREAD, SMALLEST_SPREAD = 1e150, 1e-150
+
+#: Moments of no more numbers than this are summed here: an engine takes longer to begin.
+FEW_NUMBERS = 1 << 14
 
 #: The first pass looks from the first row; if that is this many deviations off, a second looks from the mean.
 DISTANT_PIVOT = 100.0
@@ -237,12 +243,19 @@ def _range(block: Block, feature: int) -> tuple[float, float]:
 
 def _moments(source: Source, pivot: Array, engine: str, threads: int | None) -> tuple[Array, Array]:
     """Mean and variance (D,) of the features, as a one-component E-step about the pivot (D,)."""
-    n_features = pivot.size
-    standardization = Standardization(pivot, np.ones(n_features))
-    flat = QuadraticForms(
-        np.zeros(1), np.zeros((1, n_features)), np.zeros((1, n_features)), DIAGONAL
-    )
+    standardization = Standardization(pivot, np.ones(pivot.size))
+    nowhere = np.zeros((1, pivot.size))
     with np.errstate(all="ignore"):
-        statistics = create_engine(engine, source, standardization, threads).reduce([flat])[0]
-        variance = np.maximum(statistics.scatter()[0] / statistics.count[0], 0.0)
-        return pivot + statistics.mean()[0], variance
+        if source.n_rows * pivot.size <= FEW_NUMBERS:
+            statistics = reduce(add, source.map(partial(_sums, to=standardization, about=nowhere)))
+        else:
+            flat = QuadraticForms(np.zeros(1), nowhere, nowhere, DIAGONAL)
+            statistics = create_engine(engine, source, standardization, threads).reduce([flat])[0]
+        mean, scatter = statistics.mean_and_scatter()
+        return pivot + mean[0], np.maximum(scatter[0] / statistics.count[0], 0.0)
+
+
+def _sums(block: Block, to: Standardization, about: Array) -> SufficientStats:
+    """A block's statistics where one component has all rows."""
+    weights = np.ones(len(block.rows)) if block.weights is None else block.weights
+    return moments_of(to.rows(block.rows), weights[:, None], about, DIAGONAL, 0.0, float(weights.sum()))

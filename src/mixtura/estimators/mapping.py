@@ -80,8 +80,8 @@ def total_log_density(estimator: Any, X: Any, sample_weight: ArrayLike | None) -
         return weighted_sums(_lazily(estimator, X, RowOutput.LOG_DENSITY), sample_weight)
     reader = reader_of(estimator, X, fitted=True)
     if reader is None:
-        log_density = mapped(estimator, X, RowOutput.LOG_DENSITY)
-        return _sums(log_density, check_weights(sample_weight, log_density.shape[0]))
+        rows = check_rows(estimator, X, reset=False, missing_allowed=True)
+        return _sums(log_density(estimator, rows), check_weights(sample_weight, rows.shape[0]))
     if sample_weight is not None:
         raise ValueError(WEIGHTS_ARE_A_COLUMN)
     total, count = 0.0, 0.0
