@@ -74,6 +74,17 @@ def test_dense_statistics_equal_those_of_the_engine(
     assert_same_statistics(moves.compress(found, mixture.shape), expected, 1e-11)
 
 
+def test_dense_statistics_that_are_known_need_no_pass(
+    engine: Engines, covariance_type: str, rng: np.random.Generator
+) -> None:
+    mixture = random_mixture(rng, covariance_type)
+    one = engine(random_rows(rng, mixture, 100))
+    known = one.reduce([mixture.forms])[0]
+    found = moves.dense_statistics(one, mixture, known)
+    assert (found is known) == (mixture.shape is FULL)
+    assert_same_statistics(found, moves.dense_statistics(one, mixture), 1e-11)
+
+
 def test_what_moves_return_is_fit_for_every_m_step(covariance_type: str, rng: np.random.Generator) -> None:
     whole, mstep = dense(rng, covariance_type=covariance_type), MStep(covariance_type)
     split = moves.split(whole, [2, 0])

@@ -13,8 +13,12 @@ from laws.problems import (
     random_spd,
     standardization_of,
 )
+from mixtura.covariance import covariance_model
+from mixtura.estimators import fitting
+from mixtura.estimators.fitting import standardize
 from mixtura.mixture import Mixture
 from mixtura.shape import SHAPES, SPHERICAL, TIED, Shape
+from mixtura.source import ArraySource, PartedSource
 from mixtura.standardization import Standardization
 
 
@@ -46,6 +50,23 @@ def test_standardized_rows_are_standard(covariance_type: str, rng: np.random.Gen
     else:
         assert np.all(to.scale == to.scale[0])
         assert z.var(axis=0).mean() == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_few_rows_are_standardized_as_many_are(
+    parts: int, weighted: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's moments and those that are summed without one."""
+    rows = rng.normal([1e6, -3.0], [2.0, 0.1], size=(500, 2))
+    weights = rng.integers(1, 4, 500).astype(float) if weighted else None
+    source = PartedSource([ArraySource(rows, weights).take(slice(i, None, parts)) for i in range(parts)])
+    few = standardize(source, covariance_model("VVV"), "auto")
+    monkeypatch.setattr(fitting, "FEW_NUMBERS", 0)
+    many = standardize(source, covariance_model("VVV"), "auto")
+    np.testing.assert_allclose(few.shift, many.shift, rtol=1e-14)
+    np.testing.assert_allclose(few.scale, many.scale, rtol=1e-12)
+    np.testing.assert_allclose(few.scale, np.sqrt(np.cov(rows.T, fweights=weights, ddof=0).diagonal()), rtol=1e-9)
 
 
 def test_standardization_of_a_mixture_is_that_of_its_rows(covariance_type: str, rng: np.random.Generator) -> None:
