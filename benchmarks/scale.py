@@ -4,9 +4,9 @@ Run it on an idle machine. Writes scale.json beside this file, and docs/scale.md
 from that. The generated files are removed in the end.
 
 1. Files: a Parquet set of so many gigabytes, fitted with K=10 and D=10 under a
-   limit of 1 GB; rows per second of a pass after the first, against the same
-   pass over rows in memory, in turn; and the log likelihood of a part that fits
-   into memory, from the file and in memory.
+   limit of 1 GB; rows per second of passes after the first, each between passes
+   over rows in memory; and the log likelihood of a part that fits into memory,
+   from the file and in memory.
 2. Dask: passes of one and of two workers of one thread, each in turn with the engine on one and on two threads
    over the same rows; and what a task costs, from passes over next to no rows.
 """
@@ -80,8 +80,8 @@ def rows_of(number: int, n_rows: int) -> Array:
     return rows
 
 
-def write_files(folder: str, gigabytes: float) -> tuple[int, int]:
-    """So many gigabytes of Parquet; rows and bytes."""
+def write_files(folder: str, gigabytes: float) -> int:
+    """So many gigabytes of Parquet; bytes."""
     import pyarrow
     from pyarrow import parquet
 
@@ -93,7 +93,7 @@ def write_files(folder: str, gigabytes: float) -> tuple[int, int]:
         path = os.path.join(folder, f"part-{number:04}.parquet")
         parquet.write_table(table, path, compression="none", use_dictionary=False, row_group_size=500_000)
         size, number = size + os.path.getsize(path), number + 1
-    return size, number
+    return size
 
 
 def seconds_of_passes(engine: Any, forms: Any, repeats: int) -> float:
@@ -113,60 +113,66 @@ def peak_bytes() -> int:
 
 def files_under_a_limit(folder: str, repeats: int) -> dict[str, Any]:
     """The part that runs in a process of its own, so that its peak of memory is its own."""
-    GaussianMixture(2, max_iter=2, tol=1.0, random_state=0).fit(rows_of(0, 5000))
-    before = peak_bytes()
-    started = time.perf_counter()
-    mixture = truth()
-    to = Standardization.of_mixture(mixture)
-    forms = to.forward(mixture).forms
-    with open_rows(os.path.join(folder, "*.parquet"), memory_limit=LIMIT).source() as source:
-        decoded = time.perf_counter() - started
-        engine = create_engine("auto", source, to)
-        engine.reduce([forms])
-        seconds = seconds_of_passes(engine, forms, repeats)
-        n_rows = source.n_rows
-    started = time.perf_counter()
     import warnings
 
+    GaussianMixture(2, max_iter=2, tol=1.0, random_state=0).fit(rows_of(0, 5000))
+    places = os.path.join(folder, "*.parquet")
+    before, started = peak_bytes(), time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = GaussianMixture(**FIT).fit(open_rows(os.path.join(folder, "*.parquet"), memory_limit=LIMIT))
-    return {
-        "rows": n_rows,
-        "seconds_to_decode": decoded,
-        "seconds_a_pass": seconds,
-        "rows_per_second": n_rows / seconds,
+        model = GaussianMixture(**FIT).fit(open_rows(places, memory_limit=LIMIT))
+    found = {
         "fit_seconds": time.perf_counter() - started,
         "fit_log_likelihood": model.lower_bound_,
         "peak_bytes_beyond_imports": peak_bytes() - before,
     }
+    started = time.perf_counter()
+    with open_rows(places, memory_limit=LIMIT).source() as source:
+        decoded = time.perf_counter() - started
+        turns = passes_in_turn(source, len(os.listdir(folder)), repeats)
+        n_rows = source.n_rows
+    return {
+        **found,
+        "rows": n_rows,
+        "seconds_to_decode": decoded,
+        "rows_per_second": statistics.median(turn["files"] for turn in turns),
+        "rows_per_second_in_memory": statistics.median(turn["memory"] for turn in turns),
+        "share_of_in_memory": statistics.median(turn["files"] / turn["memory"] for turn in turns),
+        "each": turns,
+    }
+
+
+def passes_in_turn(source: Any, n_files: int, repeats: int) -> list[dict[str, float]]:
+    """Rows a second of a pass over all files, and of passes over rows in memory before and after it."""
+    to, forms = Standardization.of_mixture(truth()), forms_of_truth()
+    part = np.concatenate([rows_of(i, FILE_ROWS) for i in range(min(2, n_files))])
+    here, there = create_engine("auto", ArraySource(part), to), create_engine("auto", source, to)
+    for engine in (here, there):
+        engine.reduce([forms])
+
+    def some_passes() -> list[float]:
+        return [len(part) / seconds_of_passes(here, forms, 1) for _ in range(repeats)]
+
+    turns, memory = [], some_passes()
+    for _ in range(repeats):
+        files = source.n_rows / seconds_of_passes(there, forms, 1)
+        after = some_passes()
+        turns.append({"files": files, "memory": statistics.median(memory + after)})
+        memory = after
+    return turns
 
 
 def files(gigabytes: float, repeats: int) -> dict[str, Any]:
     """Rows per second from files under the limit, and in memory; a part's log likelihood both ways."""
     folder = tempfile.mkdtemp(prefix="mixtura-scale-")
     try:
-        size, n_files = write_files(folder, gigabytes)
+        size = write_files(folder, gigabytes)
         command = [sys.executable, __file__, "--child", folder, "--repeats", str(repeats)]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        mixture = truth()
-        to = Standardization.of_mixture(mixture)
-        part = np.concatenate([rows_of(i, FILE_ROWS) for i in range(min(2, n_files))])
-        engine = create_engine("auto", ArraySource(part), to)
-        forms = to.forward(mixture).forms
-        engine.reduce([forms])
-        memory_rate = len(part) / seconds_of_passes(engine, forms, repeats)
         agreement = same_log_likelihood(folder)
     finally:
         shutil.rmtree(folder)
-    return {
-        "bytes": size,
-        "limit_bytes": LIMIT,
-        **found,
-        "rows_per_second_in_memory": memory_rate,
-        "share_of_in_memory": found["rows_per_second"] / memory_rate,
-        **agreement,
-    }
+    return {"bytes": size, "limit_bytes": LIMIT, **found, **agreement}
 
 
 def same_log_likelihood(folder: str) -> dict[str, Any]:
@@ -348,7 +354,7 @@ def dask_lines(found: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Measure, and write what was found."""
     asked = argparse.ArgumentParser()
-    asked.add_argument("--gigabytes", type=float, default=4.0)
+    asked.add_argument("--gigabytes", type=float, default=10.0)
     asked.add_argument("--rows", type=int, default=10_000_000)
     asked.add_argument("--repeats", type=int, default=5)
     asked.add_argument("--only", choices=["files", "dask"])

@@ -107,10 +107,6 @@ class SufficientStats:
         """Mean of each component: (K, D). Where a count is zero, the reference."""
         return self.mean_and_scatter()[0]
 
-    def scatter(self) -> Array:
-        """Second moments about the means, in the shape of `second`."""
-        return self.mean_and_scatter()[1]
-
     def mean_and_scatter(self) -> tuple[Array, Array]:
         """Means (K, D), and second moments about them in the shape of `second`.
 

@@ -280,7 +280,7 @@ single_precision_sums = changed(
 )
 weights_ignored = weights_changed(lambda weights: None)
 weights_rounded = weights_changed(lambda weights: None if weights is None else np.ceil(weights + 0.5))
-scatter_about_the_reference = replaced(SufficientStats, "scatter", lambda self: self.second)
+scatter_about_the_reference = changed(SufficientStats, "mean_and_scatter", lambda found, self: (found[0], self.second))
 recenter_without_second = changed(
     SufficientStats, "recenter", lambda sums, original, reference: replace(sums, second=original.second)
 )
@@ -321,7 +321,7 @@ background_weight_fixed = changed(
     lambda update, self, *_: replace(update, mixture=replace(update.mixture, background=self.background)),
 )
 noise_in_the_shared_scatter = changed(
-    MStep, "gaussians", lambda sums, self, every: replace(sums, second=every.scatter().sum(axis=0))
+    MStep, "gaussians", lambda sums, self, every: replace(sums, second=every.mean_and_scatter()[1].sum(axis=0))
 )
 weights_without_background = changed(
     MStep,

@@ -90,6 +90,8 @@ def test_what_is_wrong_with_a_collection(rng: np.random.Generator) -> None:
     rows[14_000, 1] = np.inf
     with pytest.raises(ValueError, match="Input X contains infinity at row 14000, column 1"):
         model.fit(da.from_array(rows, chunks=(STEP, 3)))
+    with pytest.raises(ValueError, match="Input X contains infinity at row 200, column 1"):  # and no warning
+        model.fit(da.from_array(rows[13_800:14_100], chunks=(100, 3)))
     with pytest.raises(ValueError, match="init_params as an array or callable needs the rows in memory"):
         GaussianMixture(2, init_params=np.zeros(N_ROWS, int)).fit(lazy)
 

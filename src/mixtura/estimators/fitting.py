@@ -33,7 +33,7 @@ from mixtura.mstep import MStep
 from mixtura.prior import ConjugatePrior, Prior
 from mixtura.quadratic import QuadraticForms
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
-from mixtura.source import Block, Source
+from mixtura.source import ArraySource, Block, FileSource, Source
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 from mixtura.trace import Trace
@@ -45,8 +45,8 @@ OnPass = Callable[[Sequence[Trajectory]], None]
 #: Squares of a feature's spread outside this range leave float64.
 LARGEST_SPREAD, SMALLEST_SPREAD = 1e150, 1e-150
 
-#: Moments of no more numbers than this are summed here: an engine takes longer to begin.
-FEW_NUMBERS = 1 << 14
+#: Moments of no more numbers than this, held in this process, are summed here: an engine takes longer to begin.
+FEW_NUMBERS = 1 << 12
 
 #: The first pass looks from the first row; if that is this many deviations off, a second looks from the mean.
 DISTANT_PIVOT = 100.0
@@ -246,7 +246,7 @@ def _moments(source: Source, pivot: Array, engine: str, threads: int | None) -> 
     standardization = Standardization(pivot, np.ones(pivot.size))
     nowhere = np.zeros((1, pivot.size))
     with np.errstate(all="ignore"):
-        if source.n_rows * pivot.size <= FEW_NUMBERS:
+        if isinstance(source, ArraySource | FileSource) and source.n_rows * pivot.size <= FEW_NUMBERS:
             statistics = reduce(add, source.map(partial(_sums, to=standardization, about=nowhere)))
         else:
             flat = QuadraticForms(np.zeros(1), nowhere, nowhere, DIAGONAL)
