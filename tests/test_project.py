@@ -22,7 +22,7 @@ VALUES = {"shape", "quadratic", "suffstats", "background", "mixture"}
 ASKED = {"estimate", "conditional", "cumulative"}
 DESCRIBED = ASKED | {"distribution", "information", "region", "modes", "reduction"}
 FIT = VALUES | {"source", "standardization", "estep", "prior", "fixed", "mstep", "engine", "em", "acceleration"}
-SEARCH = FIT | {"climb", "initialization", "moves", "sample", "search"}
+SEARCH = FIT | {"climb", "native_climb", "initialization", "moves", "sample", "search"}
 MAY_IMPORT: dict[str, set[str]] = {
     "shape": set(),
     "quadratic": {"shape"},
@@ -51,7 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "acceleration": VALUES | {"mstep"},
     "online": VALUES | {"mstep"},
     "em": VALUES | {"mstep", "acceleration", "engine"},
-    "climb": FIT | {"_native"},
+    "native_climb": FIT | {"_native"},
+    "climb": FIT | {"native_climb"},
     "initialization": VALUES | {"mstep", "estep", "_native"},
     "sample": VALUES | {"mstep", "estep", "initialization"},
     "moves": VALUES | {"engine", "reduction"},

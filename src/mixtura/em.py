@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from mixtura.mstep import MStep, Update
 from mixtura.quadratic import QuadraticForms
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["EMOptions", "Outcome", "Status", "Trajectory", "run"]
+__all__ = ["EMOptions", "End", "Outcome", "Status", "Trajectory", "run"]
 
 #: An extrapolated point may lose this much, relative, to rounding before it counts as worse.
 ROUNDING = 1e-13
@@ -86,6 +86,17 @@ class Outcome(Protocol):
 
     def thinnest(self, few: float) -> float:
         """Of components with fewer rows, the least variance in any direction, of the components' average there."""
+
+    def degenerate(self, floor: float) -> bool | None:
+        """Whether a component would shrink below that floor too; None where the run does not know."""
+
+
+class End(NamedTuple):
+    """What tells a good run from a poor one; see `Trajectory` for each."""
+
+    degenerate: bool
+    log_likelihood: float
+    gap: float
 
 
 @dataclass(eq=False)
@@ -160,12 +171,19 @@ class Trajectory:
     @property
     def degenerate(self) -> bool:
         """Whether a component would go on shrinking if there were no floor; one that is only thin stands at it too."""
-        if not self.any_collapsed or self.statistics is None:
+        if not self.any_collapsed or (self.outcome is None and self.statistics is None):
             return False
         if self._degenerate is None or self._degenerate[0] != len(self.history):
-            lower = replace(self.mstep, floor=self.mstep.floor * THIN)
-            self._degenerate = len(self.history), bool(lower(self.statistics, self.mixture).collapsed.any())
+            self._degenerate = len(self.history), self._shrinks(self.mstep.floor * THIN)
         return self._degenerate[1]
+
+    def _shrinks(self, floor: float) -> bool:
+        """Whether the M-step would put a component at a floor that is so much lower."""
+        known = None if self.outcome is None else self.outcome.degenerate(floor)
+        if known is not None:
+            return known
+        assert self.statistics is not None
+        return bool(replace(self.mstep, floor=floor)(self.statistics, self.mixture).collapsed.any())
 
     @cached_property
     def _proposal(self) -> Update:
@@ -207,6 +225,11 @@ class Trajectory:
     def log_likelihood(self) -> float:
         """Mean log likelihood per row of `mixture`, with the M-step's penalty: what EM climbs."""
         return self.history[-1] if self.history else -np.inf
+
+    @property
+    def end(self) -> End:
+        """What tells it from other runs."""
+        return End(self.degenerate, self.log_likelihood, self.gap)
 
     @property
     def forms(self) -> QuadraticForms:

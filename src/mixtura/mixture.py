@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from mixtura.description import Description
 from mixtura.quadratic import QuadraticForms, log_joint
 from mixtura.shape import FULL, TIED, Array, Shape
 
-__all__ = ["Mixture"]
+__all__ = ["Mixture", "MixtureStack"]
 
 LOG_TWO_PI = float(np.log(2 * np.pi))
 WEIGHT_TOLERANCE = 1e-8  # weights are renormalised; a larger gap than this is a mistake
@@ -291,3 +291,49 @@ class Mixture(Description):
         if data.ndim != 2 or data.shape[1] != self.n_features:
             raise ValueError(f"rows must have shape (n, {self.n_features}); got {data.shape}")
         return data
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureStack(Sequence[Mixture]):
+    """Several mixtures of one size and covariance model, without a background: their arrays lie one after the other.
+
+    Attributes
+    ----------
+    weights : array of shape (S, K)
+    means : array of shape (S, K, D)
+    covariances : array
+        S times what one mixture has.
+    covariance_type : str
+    equal_weights : bool
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+    covariance_type: str
+    equal_weights: bool
+
+    @classmethod
+    def of(cls, mixtures: Sequence[Mixture]) -> MixtureStack:
+        """Mixtures that have all this in common."""
+        if isinstance(mixtures, MixtureStack):
+            return mixtures
+        first = mixtures[0]
+        weights, means, covariances = (
+            np.stack([getattr(one, name) for one in mixtures]) for name in ("weights", "means", "covariances")
+        )
+        return cls(weights, means, covariances, first.covariance_type, first.equal_weights)
+
+    def __len__(self) -> int:
+        return int(self.means.shape[0])
+
+    @overload
+    def __getitem__(self, which: int) -> Mixture: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> MixtureStack: ...
+
+    def __getitem__(self, which: int | slice) -> Mixture | MixtureStack:
+        kind = MixtureStack if isinstance(which, slice) else Mixture
+        arrays = self.weights[which], self.means[which], self.covariances[which]
+        return kind(*arrays, self.covariance_type, self.equal_weights)

@@ -1,7 +1,8 @@
 """Split and merge moves: what a mixture would be with one component more, one less, or one moved elsewhere.
 
 Moves act on sufficient statistics, so that the M-step turns what they return
-into a member of any covariance model, and nothing here knows which.
+into a member of any covariance model, and nothing here knows which. Several
+moves are made at once: statistics of equally many components, one after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mixtura.mixture import Mixture
 from mixtura.shape import FULL, Array, Shape
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["compress", "dense_statistics", "merge", "merge_costs", "split"]
+__all__ = ["apart", "compress", "dense_statistics", "merge", "merge_costs", "repeated", "split"]
 
 #: The halves of a Gaussian cut through its mean are this many deviations to each side: sqrt(2 / pi).
 HALF_MEAN = float(np.sqrt(2 / np.pi))
@@ -46,28 +47,41 @@ def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:
     return replace(statistics, second=shape.compress(statistics.second), shape=shape)
 
 
-def merge(several: Sequence[SufficientStats], pairs: Sequence[Pair]) -> list[SufficientStats]:
+def apart(several: SufficientStats, number: int) -> list[SufficientStats]:
+    """As many statistics that lie one after the other, each by itself."""
+    size = several.count.size // number
+    return [several.take(slice(i * size, (i + 1) * size)) for i in range(number)]
+
+
+def repeated(statistics: SufficientStats, number: int) -> SufficientStats:
+    """The same statistics as many times over, one after the other."""
+    return statistics.take(np.tile(np.arange(statistics.count.size), number))
+
+
+def merge(several: SufficientStats, pairs: Sequence[Pair]) -> SufficientStats:
     """Of each statistics, those with its pair of components added into one, which takes the place of the first.
 
-    All are of K components, and there are as many pairs (first, second) as statistics.
+    Statistics of equal size lie one after the other, as many as there are pairs (first, second); so do those returned.
     """
-    rows, (first, second) = np.arange(len(pairs)), np.array(pairs).T
-    stack = {name: np.stack([getattr(one, name) for one in several]) for name in PARTS}
-    gone = {name: part[rows, second] for name, part in stack.items()}
-    moved = replace(several[0], **gone).recenter(stack["reference"][rows, first])
+    size = several.count.size // len(pairs)
+    first, second = np.array(pairs).T + size * np.arange(len(pairs))
+    gone = several.take(second).recenter(several.reference[first])
+    kept = np.ones(several.count.size, dtype=bool)
+    kept[second] = False
+    sums = []
     for name in ("count", "first", "second"):
-        stack[name][rows, first] += getattr(moved, name)
-    kept = np.arange(several[0].count.size) != second[:, None]
-    left = {name: part[kept].reshape(len(rows), -1, *part.shape[2:]) for name, part in stack.items()}
-    return _unstacked(several[0], left)
+        both = getattr(several, name).copy()
+        both[first] += getattr(gone, name)
+        sums.append(both[kept])
+    return replace(several, count=sums[0], first=sums[1], second=sums[2], reference=several.reference[kept])
 
 
-def split(statistics: SufficientStats, components: Sequence[int]) -> list[SufficientStats]:
+def split(statistics: SufficientStats, components: Sequence[int]) -> SufficientStats:
     """For each component the statistics with it cut through its mean across its longest axis; the new half comes last.
 
     The halves of a Gaussian with longest axis v of variance l have means
     ``mean +- sqrt(2 l / pi) v`` and each the covariance ``S - (2 l / pi) v v^T``;
-    their sum is the statistics that were there.
+    their sum is the statistics that were there. What is returned lies one after the other.
     """
     one = statistics.take(np.asarray(components))
     outer = one.shape.outer
@@ -87,22 +101,16 @@ def split(statistics: SufficientStats, components: Sequence[int]) -> list[Suffic
 
     here, there = side(moved - step), side(moved + step)
     rows, size = np.arange(len(components)), statistics.count.size
-    stack = {}
+    parts = []
     for name in PARTS:
         whole = getattr(statistics, name)
-        stack[name] = np.empty((rows.size, size + 1, *whole.shape[1:]))
-        stack[name][:, :size] = whole
-        stack[name][rows, components] = here[name]
-        stack[name][:, size] = there[name]
-    return _unstacked(statistics, stack)
-
-
-def _unstacked(like: SufficientStats, stack: dict[str, Array]) -> list[SufficientStats]:
-    """Statistics whose parts lie one after the other."""
-    return [
-        replace(like, count=count, first=first, second=second, reference=reference)
-        for count, first, second, reference in zip(*(stack[name] for name in PARTS), strict=True)
-    ]
+        stack = np.empty((rows.size, size + 1, *whole.shape[1:]))
+        stack[:, :size] = whole
+        stack[rows, components] = here[name]
+        stack[:, size] = there[name]
+        parts.append(stack.reshape(-1, *whole.shape[1:]))
+    count, first, second, reference = parts
+    return replace(statistics, count=count, first=first, second=second, reference=reference)
 
 
 def merge_costs(statistics: SufficientStats) -> Array:

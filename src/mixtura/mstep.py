@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixtura.background import Background
 from mixtura.covariance import CovarianceModel, covariance_model
 from mixtura.fixed import Fixed
-from mixtura.mixture import Mixture
+from mixtura.mixture import Mixture, MixtureStack
 from mixtura.prior import Prior
 from mixtura.shape import Array
 from mixtura.suffstats import SufficientStats
@@ -110,28 +110,27 @@ class MStep:
             return self._not_worse(update, previous, count, scatter)
         return update
 
-    def each(self, several: Sequence[SufficientStats]) -> list[Mixture]:
-        """The mixture of each of several statistics; all in one go where components have nothing in common."""
-        plain = self.prior is None and self.background is None and self.fixed is None
-        if not (plain and self.model.separate and len(several) > 1):
-            return [self(one).mixture for one in several]
-        count, first, second, reference = (
-            np.concatenate([getattr(one, name) for one in several])
-            for name in ("count", "first", "second", "reference")
-        )
-        joint = replace(several[0], count=count, first=first, second=second, reference=reference)
-        whole = self(joint).mixture
-        ends = np.cumsum([one.count.size for one in several])
-        return [
-            self._part(whole, slice(end - one.count.size, end), one) for one, end in zip(several, ends, strict=True)
-        ]
+    def each(self, several: SufficientStats, number: int) -> Sequence[Mixture]:
+        """The mixtures of so many statistics of equal size, with dense second moments, that lie one after the other.
 
-    def _part(self, whole: Mixture, components: slice, own: SufficientStats) -> Mixture:
-        """Components of a mixture by themselves, with the weights that their own statistics give them."""
-        size = own.count.size
-        weights = np.full(size, 1.0 / size) if self.equal_weights else own.count / np.add.reduce(own.count)
-        means, covariances = whole.means[components], whole.covariances[components]
-        return replace(whole, weights=weights, means=means, covariances=covariances)
+        All in one go where components have nothing in common.
+        """
+        shape, size = self.model.shape, several.count.size // number
+        if self.plain and self.model.separate:
+            second = shape.compress(several.second)
+            whole = self(replace(several, second=second, shape=shape)).mixture
+            count = several.count.reshape(number, size)
+            weights = np.full(count.shape, 1.0 / size) if self.equal_weights else count / count.sum(axis=1)[:, None]
+            means = whole.means.reshape(number, size, -1)
+            covariances = whole.covariances.reshape(number, size, *whole.covariances.shape[1:])
+            return MixtureStack(weights, means, covariances, self.covariance_type, self.equal_weights)
+        parts = (several.take(slice(i * size, (i + 1) * size)) for i in range(number))
+        return [self(replace(one, second=shape.compress(one.second), shape=shape)).mixture for one in parts]
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing beside the components, and nothing known of them."""
+        return self.prior is None and self.background is None and self.fixed is None
 
     def _not_worse(self, update: Update, previous: Mixture, count: Array, scatter: Array) -> Update:
         """The update, or the previous covariances in it where they explain the scatter better."""

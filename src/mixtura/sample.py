@@ -6,14 +6,15 @@ order of the rows and treat a row of weight two as two rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mixtura.estep import statistics_of_partition
 from mixtura.initialization import Initializer
 from mixtura.initialization.seeding import seeds
-from mixtura.mixture import Mixture
+from mixtura.mixture import Mixture, MixtureStack
 from mixtura.mstep import MStep
 from mixtura.shape import SPHERICAL, Array
 
@@ -61,15 +62,15 @@ def random_starts(
 
 def seeded_starts(
     sample: Sample, n_components: int, n_starts: int, mstep: MStep, rng: np.random.RandomState
-) -> list[Mixture]:
+) -> Sequence[Mixture]:
     """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
     centers, spread = seeds(sample.rows, sample.weights, n_components, n_starts, rng)
     n_features = sample.rows.shape[1]
     shape = mstep.model.shape
     ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
     ball = ball / ((n_components if shape.shared else 1) * (n_features if shape is SPHERICAL else 1))
-    weights = np.full(n_components, 1.0 / n_components)
-    unit = mstep.admit(Mixture(weights, centers[0], ball, mstep.covariance_type, mstep.equal_weights))
     scales = np.maximum(spread / n_features, mstep.floor)
     balls = scales.reshape(-1, *[1] * ball.ndim) * ball
-    return [replace(unit, means=center, covariances=own) for center, own in zip(centers, balls, strict=True)]
+    weights = np.full((n_starts, n_components), 1.0 / n_components)
+    starts = MixtureStack(weights, centers, balls, mstep.covariance_type, mstep.equal_weights)
+    return starts if mstep.plain else [mstep.admit(start) for start in starts]

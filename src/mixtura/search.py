@@ -25,8 +25,8 @@ import numpy as np
 
 from mixtura import moves
 from mixtura.background import Background
-from mixtura.climb import run
-from mixtura.em import EMOptions, Trajectory
+from mixtura.climb import ends_of, run, run_starts
+from mixtura.em import EMOptions, End, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
@@ -113,19 +113,19 @@ def _subsampled(n_rows: int, wanted: int) -> int:
     return wanted if wanted * SUBSAMPLE_RATIO <= n_rows else n_rows
 
 
-def merit(trajectory: Trajectory) -> tuple[bool, float]:
+def merit(run: Trajectory | End) -> tuple[bool, float]:
     """What makes one run better than another: first no degenerate component, then the log likelihood.
 
     With a degenerate component, the likelihood says where the floor stands, not
     how well the mixture fits.
     """
-    return (not trajectory.degenerate, trajectory.log_likelihood)
+    return (not run.degenerate, run.log_likelihood)
 
 
-def promise(trajectory: Trajectory) -> tuple[bool, float]:
+def promise(run: Trajectory | End) -> tuple[bool, float]:
     """Merit at the end that a run seems to be heading for."""
-    sound, value = merit(trajectory)
-    return (sound, value + min(trajectory.gap, 1.0))
+    sound, value = merit(run)
+    return (sound, value + min(run.gap, 1.0))
 
 
 def best_of(
@@ -136,6 +136,10 @@ def best_of(
     on_pass: Callable[[Sequence[Trajectory]], None] | None = None,
 ) -> Trajectory:
     """Run every start to its end, side by side; the best by `merit`."""
+    if on_pass is None:
+        runs = run_starts(engine, starts, mstep, options)
+        values = [merit(end) for end in ends_of(runs)]
+        return runs[values.index(max(values))]
     trajectories = [Trajectory(start, mstep, options) for start in starts]
     run(engine, trajectories, on_pass)
     return max(trajectories, key=merit)
@@ -214,9 +218,10 @@ class Search:
         plenty = self.n_rows >= PLENTY * n_components * (n_features + 1)
         ranked = _best_first(short, merit)
         tried = SURVIVORS if plenty else 1
-        best = self._settle(ranked[:tried])
+        best = self._settle([short[i] for i in ranked[:tried]])
         while not plenty and best.degenerate and tried < len(ranked):  # one that is not will do, be it lower
-            best = _best_first([best, self._settle(ranked[tried : tried + SURVIVORS])], merit)[0]
+            ends = [best, self._settle([short[i] for i in ranked[tried : tried + SURVIVORS]])]
+            best = ends[_best_first(ends, merit)[0]]
             tried += SURVIVORS
         if n_components == 1 or n_features > MOVE_FEATURES:
             return best
@@ -241,19 +246,17 @@ class Search:
                 reached.append(1)
         return SearchReport(self._n_starts, self._n_moves, self._n_accepted, tuple(optima), tuple(reached))
 
-    def _short(self, engine: Engine, starts: Sequence[Mixture], n_iterations: int) -> list[Trajectory]:
+    def _short(self, engine: Engine, starts: Sequence[Mixture], n_iterations: int) -> Sequence[Trajectory]:
         options = EMOptions(SETTLED, min(n_iterations, self.options.max_iter), self.options.accelerate)
-        trajectories = [Trajectory(start, self.mstep, options) for start in starts]
-        run(engine, trajectories)
-        return trajectories
+        return run_starts(engine, starts, self.mstep, options)
 
     def _settle(self, runs: Sequence[Trajectory]) -> Trajectory:
         """The best of the optima that EM reaches from where these have ended, on the fine rows."""
         settled = self._short(self.fine, [one.mixture for one in runs], SETTLE_ITERATIONS)
-        self._ends += [merit(one) for one in settled]
+        self._ends += [merit(end) for end in ends_of(settled)]
         if self.on_search is not None:
             self.on_search(self.report)
-        return _best_first(settled, merit)[0]
+        return settled[_best_first(settled, merit)[0]]
 
     def _move(self, best: Trajectory) -> Trajectory | None:
         """The optimum that the most promising moves lead to, if it is better."""
@@ -266,10 +269,10 @@ class Search:
                 continue
             self._n_moves += len(batch)
             halves = moves.split(statistics, [i for i, _, _ in batch])
-            starts = self._starts(moves.merge(halves, [(first, second) for _, first, second in batch]))
-            tried = self._short(self.fine, starts, MOVE_ITERATIONS)
+            moved = moves.merge(halves, [(first, second) for _, first, second in batch])
+            tried = self._short(self.fine, self._starts(moved, len(batch)), MOVE_ITERATIONS)
             kept = MOVE_SURVIVORS if batch is narrow else max(MOVE_SURVIVORS, len(tried) // 2)
-            end = self._settle(_best_first(tried, promise)[:kept])
+            end = self._settle([tried[i] for i in _best_first(tried, promise)[:kept]])
             if (merit(end)[0], end.log_likelihood - DISTINCT) > merit(best):
                 return end
         return None
@@ -287,7 +290,7 @@ class Search:
             base = self._short(engine, [best.mixture], SPLIT_ITERATIONS)[0].log_likelihood
         split = self._heights(engine, range(k), partial(moves.split, statistics), SPLIT_ITERATIONS)
         merged = self._heights(
-            engine, merges, lambda pairs: moves.merge([statistics] * len(pairs), pairs), MERGE_ITERATIONS
+            engine, merges, lambda pairs: moves.merge(moves.repeated(statistics, len(pairs)), pairs), MERGE_ITERATIONS
         )
         gain = np.array([height - base if fine or not sound else -np.inf for fine, height in split])
         loss = np.array([base - height for _, height in merged])
@@ -305,28 +308,24 @@ class Search:
         self,
         engine: Engine,
         places: Sequence[Place],
-        move: Callable[[Sequence[Place]], list[SufficientStats]],
+        move: Callable[[Sequence[Place]], SufficientStats],
         n_iterations: int,
     ) -> list[tuple[bool, float]]:
         """Whether runs are sound, and their log likelihoods; of a few at a time, since each holds K matrices."""
         batches = (places[i : i + MANY_COMPONENTS] for i in range(0, len(places), MANY_COMPONENTS))
-        runs = (one for few in batches for one in self._short(engine, self._starts(move(few)), n_iterations))
-        return [merit(one) for one in runs]
+        runs = (self._short(engine, self._starts(move(few), len(few)), n_iterations) for few in batches)
+        return [merit(end) for some in runs for end in ends_of(some)]
 
-    def _starts(self, moved: Sequence[SufficientStats]) -> list[Mixture]:
-        step = replace(self.mstep, background=self._noise)
-        return step.each([moves.compress(one, step.model.shape) for one in moved])
+    def _starts(self, moved: SufficientStats, number: int) -> Sequence[Mixture]:
+        return replace(self.mstep, background=self._noise).each(moved, number)
 
 
-def _best_first(
-    trajectories: Sequence[Trajectory], value: Callable[[Trajectory], tuple[bool, float]]
-) -> list[Trajectory]:
-    """In falling order of value; those that are not distinct in the order given, so that rounding does not choose."""
-    values = [value(one) for one in trajectories]
+def _best_first(runs: Sequence[Trajectory], value: Callable[[End], tuple[bool, float]]) -> list[int]:
+    """Places in falling order of value; those that are not distinct in the order given, so rounding does not choose."""
+    values = [value(end) for end in ends_of(runs)]
     heights = np.round(np.array([height for _, height in values]) / DISTINCT).tolist()
     ranks = [(sound, height) for (sound, _), height in zip(values, heights, strict=True)]
-    order = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)
-    return [trajectories[i] for i in order]
+    return sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)
 
 
 def _spread_out(pairs: list[tuple[int, int, int]], done: set[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

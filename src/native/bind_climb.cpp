@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -63,15 +65,6 @@ class Ground {
   ClimbData data_;
 };
 
-mixtura::Parameters to_start(const mixtura::CovarianceModel& model, const DoubleVector& weights,
-                             const DoubleMatrix& means, const Doubles& covariances, std::int64_t dimensions) {
-  const Extent extent{model.shape, static_cast<std::int64_t>(weights.size()), dimensions};
-  require(extent.components > 0 && extent.components < 1 << 20, "at least one component is needed");
-  require(static_cast<std::int64_t>(means.size()) == extent.components * dimensions, "means must have shape (K, D)");
-  require(static_cast<std::int64_t>(covariances.size()) == extent.size(), "covariances do not fit the model's shape");
-  return {copy_of(weights), copy_of(means), copy_of(covariances)};
-}
-
 using Constants = std::vector<double>;
 
 // In the order of climb.py.
@@ -92,14 +85,52 @@ struct Settings {
                                             accelerate, equal_weights, to_constants(constants)} {}
 };
 
+// Starts whose arrays lie one after the other, and what they have in common.
+class Starts {
+ public:
+  Starts(const Ground& ground, const Settings& settings, const DoubleMatrix& weights, const DoubleCube& means,
+         const Doubles& covariances)
+      : ground_(ground),
+        settings_(settings),
+        weights_(weights),
+        means_(means),
+        covariances_(covariances),
+        extent_{settings.model.shape, static_cast<std::int64_t>(weights.shape(1)),
+                static_cast<std::int64_t>(ground.data().shift.size())} {
+    const std::size_t number = weights.shape(0), components = weights.shape(1);
+    require(number > 0 && components > 0 && components < 1 << 20, "at least one start and component are needed");
+    require(means.shape(0) == number && means.shape(1) == components &&
+                means.shape(2) == ground.data().shift.size(),
+            "means must have shape (S, K, D)");
+    require(covariances.size() == number * extent_.size(), "covariances do not fit the model's shape");
+  }
+
+  std::size_t number() const { return weights_.shape(0); }
+
+  mixtura::Climb climb(std::size_t start) const {
+    return {ground_.data(), settings_.model,
+            {part(weights_, start), part(means_, start), part(covariances_, start)},
+            settings_.options, ground_.level()};
+  }
+
+ private:
+  template <typename Array>
+  Values part(const Array& array, std::size_t start) const {
+    const std::size_t size = array.size() / number();
+    return {array.data() + start * size, array.data() + (start + 1) * size};
+  }
+
+  const Ground& ground_;
+  const Settings& settings_;
+  const DoubleMatrix& weights_;
+  const DoubleCube& means_;
+  const Doubles& covariances_;
+  Extent extent_;
+};
+
 class Climb {
  public:
-  Climb(const Ground& ground, const Settings& settings, const DoubleVector& weights, const DoubleMatrix& means,
-        const Doubles& covariances)
-      : climb_(ground.data(), settings.model,
-               to_start(settings.model, weights, means, covariances,
-                        static_cast<std::int64_t>(ground.data().shift.size())),
-               settings.options, ground.level()) {}
+  Climb(const Starts& starts, std::size_t start) : climb_(starts.climb(start)) {}
 
   void advance(std::int64_t passes) {
     nb::gil_scoped_release release;
@@ -131,6 +162,13 @@ class Climb {
   }
 
   double thinnest(double weight) const { return climb_.thinnest(weight); }
+  std::optional<bool> degenerate(double floor) { return climb_.degenerate(floor); }
+
+  // What tells a good end from a poor one.
+  nb::tuple end(double floor) {
+    const Values& history = climb_.history();
+    return nb::make_tuple(status(), degenerate(floor), history.empty() ? -std::numeric_limits<double>::infinity() : history.back(), climb_.gap());
+  }
 
   nb::tuple statistics() const {
     const auto [k, d] = sizes();
@@ -169,6 +207,23 @@ class Climbs {
     const std::lock_guard lock(mutex_);
     runs_.push_back(run);
     arrival_.notify_one();
+  }
+
+  // A run from every start; the ground is kept by the caller's keep_alive.
+  void add_all(const Ground& ground, const Settings& settings, const DoubleMatrix& weights, const DoubleCube& means,
+               const Doubles& covariances) {
+    const Starts starts(ground, settings, weights, means, covariances);
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < starts.number(); ++i) runs_.push_back(&own_.emplace_back(starts, i));
+    arrival_.notify_all();
+  }
+
+  Climb& climb(std::int64_t at) { return number(at); }
+
+  nb::list ends(double floor) {
+    nb::list result;
+    for (Climb* run : runs_) result.append(run->end(floor));
+    return result;
   }
 
   // No more will come.
@@ -214,6 +269,7 @@ class Climbs {
   }
 
   nb::list owners_;
+  std::deque<Climb> own_;
   std::mutex mutex_;
   std::condition_variable arrival_;
   std::vector<Climb*> runs_;
@@ -267,8 +323,13 @@ void bind_climb(nb::module_& module) {
       .def(nb::init<const std::string&, double, double, std::int64_t, bool, bool, const Constants&>(), "model"_a,
            "floor"_a, "tol"_a, "max_iter"_a, "accelerate"_a, "equal_weights"_a, "constants"_a);
   nb::class_<Climb>(module, "Climb", "One run of EM, single-threaded.")
-      .def(nb::init<const Ground&, const Settings&, const DoubleVector&, const DoubleMatrix&, const Doubles&>(),
-           "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a, nb::keep_alive<1, 2>())
+      .def("__init__",
+           [](Climb* place, const Ground& ground, const Settings& settings, const DoubleMatrix& weights,
+              const DoubleCube& means, const Doubles& covariances) {
+             new (place) Climb(Starts(ground, settings, weights, means, covariances), 0);
+           },
+           "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a, nb::keep_alive<1, 2>(),
+           "From the first of the starts.")
       .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
       .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
       .def_prop_ro("passes", &Climb::passes)
@@ -276,10 +337,16 @@ void bind_climb(nb::module_& module) {
       .def("mixture", &Climb::mixture, "(weights, means, covariances) of the best point.")
       .def("thinnest", &Climb::thinnest, "weight"_a,
            "Of components with less weight, the least variance in any direction, of the components' average there.")
+      .def("degenerate", &Climb::degenerate, "floor"_a,
+           "Whether a component would shrink below that floor too; None where arithmetic failed.")
       .def("statistics", &Climb::statistics, "(count, first, second, reference, log likelihood) at the best point.");
   nb::class_<Climbs>(module, "Climbs", "Runs that several threads take one after the other, while more are added.")
       .def(nb::init<>())
       .def("add", &Climbs::add, "climb"_a)
+      .def("add_all", &Climbs::add_all, "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a,
+           nb::keep_alive<1, 2>(), "A run from every start: (S, K), (S, K, D) and S times the covariances' shape.")
+      .def("climb", &Climbs::climb, "at"_a, nb::rv_policy::reference_internal)
+      .def("ends", &Climbs::ends, "floor"_a, "(status, degenerate below that floor, objective, gap) of every run.")
       .def("close", &Climbs::close, "No more runs will come: who waits for one may go.")
       .def("take", &Climbs::take, "The number of a run that no other thread has, -1 if none is left; waits for one to come.")
       .def("drain", &Climbs::drain, "at"_a, "work"_a,

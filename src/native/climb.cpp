@@ -23,7 +23,9 @@ double geometric_rest(double before, double after, double floor) {
 }
 
 bool finite(const Values& values) {
-  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  double nothing = 0.0;
+  for (const double value : values) nothing += value * 0.0;
+  return nothing == 0.0;  // else NaN
 }
 
 }  // namespace
@@ -38,8 +40,9 @@ double remaining_gain(const Values& history) {
   return std::max(geometric_rest(oldest, before, floor), geometric_rest(before, after, floor));
 }
 
-Climb::Climb(ClimbData data, const CovarianceModel& model, Parameters start, ClimbOptions options, const Level& level)
-    : data_(std::move(data)),
+Climb::Climb(const ClimbData& data, const CovarianceModel& model, Parameters start, const ClimbOptions& options,
+             const Level& level)
+    : data_(data),
       model_(model),
       extent_{model.shape, static_cast<std::int64_t>(start.weights.size()),
               static_cast<std::int64_t>(data_.shift.size())},
@@ -53,6 +56,7 @@ Climb::Climb(ClimbData data, const CovarianceModel& model, Parameters start, Cli
   if (options_.accelerate)
     accelerator_.emplace(extent_, data_.total_weight, options_.constants.step_factor, options_.constants.halvings);
   if (!whiten(extent_, best_.covariances, proposal_.whitener)) status_ = ClimbStatus::kFailed;
+  squared_norms(extent_, proposal_.whitener, proposal_.norms);
 }
 
 void Climb::advance(std::int64_t passes) {
@@ -67,14 +71,13 @@ void Climb::advance(std::int64_t passes) {
 
 // QuadraticForms.error_bound: uncentred squares while they lose little.
 Form Climb::choose_form() {
-  squared_norms(extent_, proposal_.whitener, norms_);
   const std::int64_t dimensions = extent_.dimensions;
   const double* mean = proposal_.mixture.means.data();
   double largest = 0;
   for (std::int64_t k = 0; k < extent_.components; ++k, mean += dimensions) {
     const double reach = std::inner_product(mean, mean + dimensions, mean, 0.0) + static_cast<double>(dimensions);
     const double constant = std::isfinite(logs_[k]) ? std::abs(logs_[k]) : 0.0;
-    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * norms_[extent_.shared() ? 0 : k] + constant);
+    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * proposal_.norms[extent_.shared() ? 0 : k] + constant);
   }
   return kEpsilon * largest <= options_.constants.error_tolerance ? Form::kQuadratic : Form::kCentred;
 }
@@ -161,12 +164,12 @@ void Climb::propose() {
   if (accelerator_ && accelerator_->propose(statistics_, target_)) {
     const bool far = static_cast<std::int64_t>(history_.size()) > options_.constants.plain_start;
     if (far && gap_ >= options_.tol) {
-      const bool sound = maximise(target_, update_);
+      const bool sound = maximise(target_, update_, options_.floor);
       if (!sound || !newly_collapsed(update_)) return take(sound, true);
     }
     accelerator_->take_plain();
   }
-  take(maximise(statistics_, update_), false);
+  take(maximise(statistics_, update_, options_.floor), false);
 }
 
 // Back to the plain EM step from the best parameters.
@@ -174,7 +177,7 @@ void Climb::reject() {
   history_.push_back(double(history_.back()));
   plain_run_ = 0;
   accelerator_->retreat(statistics_);
-  take(maximise(statistics_, update_), false);
+  take(maximise(statistics_, update_, options_.floor), false);
 }
 
 void Climb::take(bool sound, bool extrapolated) {
@@ -184,7 +187,7 @@ void Climb::take(bool sound, bool extrapolated) {
 }
 
 // The M-step; false if no sound mixture came of it.
-bool Climb::maximise(const Statistics& statistics, Proposal& update) {
+bool Climb::maximise(const Statistics& statistics, Proposal& update, double floor) {
   Parameters& mixture = update.mixture;
   const double total = std::accumulate(statistics.count.begin(), statistics.count.end(), 0.0);
   count_.resize(extent_.components);
@@ -196,22 +199,23 @@ bool Climb::maximise(const Statistics& statistics, Proposal& update) {
   }
   statistics.mean_and_scatter(extent_, mixture.means, scatter_);
   if (!model_.solve({extent_, count_, scatter_, best_.covariances}, mixture.covariances)) return false;
-  if (!floored(update, options_.floor)) return false;
+  if (!floored(update, floor)) return false;
   return std::find(update.collapsed.begin(), update.collapsed.end(), true) == update.collapsed.end() ||
-         not_worse(update);
+         not_worse(update, floor);
 }
 
 // A component at the floor leaves its model, and the others no longer make up for it: the last covariances are kept where
 // they explain the scatter better.
-bool Climb::not_worse(Proposal& update) {
+bool Climb::not_worse(Proposal& update, double floor) {
   Proposal kept;
   kept.mixture.covariances = best_.covariances;
-  if (!floored(kept, options_.floor)) return false;
+  if (!floored(kept, floor)) return false;
   const double before = explained(kept.whitener), after = explained(update.whitener);
   if (!(after < before - options_.constants.floor_rounding * (1.0 + std::abs(before)))) return true;
   update.mixture.covariances = kept.mixture.covariances;
   update.whitener = kept.whitener;
-  if (!floored(kept, options_.floor * (1.0 + options_.constants.at_the_floor))) return false;
+  update.norms = kept.norms;
+  if (!floored(kept, floor * (1.0 + options_.constants.at_the_floor))) return false;
   for (std::size_t k = 0; k < update.collapsed.size(); ++k) update.collapsed[k] |= kept.collapsed[k];
   return true;
 }
@@ -245,17 +249,28 @@ double Climb::thinnest(double weight) const {
   return least;
 }
 
+std::optional<bool> Climb::degenerate(double floor) {
+  const auto any = [](const std::vector<char>& flags) { return std::find(flags.begin(), flags.end(), true) != flags.end(); };
+  if (!any(collapsed_)) return false;
+  Proposal lower;
+  if (!maximise(statistics_, lower, floor)) return std::nullopt;
+  return any(lower.collapsed);
+}
+
 // Eigenvalues are needed only where the whitener does not show that all are above the floor.
 bool Climb::floored(Proposal& update, double floor) {
   update.collapsed.assign(extent_.components, false);
   if (whiten(extent_, update.mixture.covariances, update.whitener)) {
-    squared_norms(extent_, update.whitener, norms_);
-    const double largest = *std::max_element(norms_.begin(), norms_.end());
+    squared_norms(extent_, update.whitener, update.norms);
+    const double largest = *std::max_element(update.norms.begin(), update.norms.end());
     if (largest * floor <= 1.0) return finite(update.mixture.means);
   }
   const double minimum = std::max(floor, std::sqrt(std::numeric_limits<double>::min()));
-  return hold_at_floor(extent_, minimum, update.mixture.covariances, update.collapsed) &&
-         whiten(extent_, update.mixture.covariances, update.whitener) && finite(update.mixture.means);
+  if (!hold_at_floor(extent_, minimum, update.mixture.covariances, update.collapsed) ||
+      !whiten(extent_, update.mixture.covariances, update.whitener))
+    return false;
+  squared_norms(extent_, update.whitener, update.norms);
+  return finite(update.mixture.means);
 }
 
 }  // namespace mixtura

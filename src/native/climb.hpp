@@ -40,7 +40,9 @@ enum class ClimbStatus { kRunning, kConverged, kMaxIterations, kFailed };
 
 class Climb {
  public:
-  Climb(ClimbData data, const CovarianceModel& model, Parameters start, ClimbOptions options, const Level& level);
+  // The data outlive the run.
+  Climb(const ClimbData& data, const CovarianceModel& model, Parameters start, const ClimbOptions& options,
+        const Level& level);
 
   // Makes that many passes over the rows, or fewer if the run ends.
   void advance(std::int64_t passes);
@@ -57,11 +59,14 @@ class Climb {
   // Of components with less weight than that, the least variance in any direction, of the components' average there.
   double thinnest(double weight) const;
 
+  // Whether a component would go on shrinking below its floor if that were lower; nothing where arithmetic failed.
+  std::optional<bool> degenerate(double floor);
+
  private:
   // A mixture with its whitener, ready to be evaluated.
   struct Proposal {
     Parameters mixture;
-    Values whitener;
+    Values whitener, norms;  // and an upper bound of each precision's eigenvalues
     std::vector<char> collapsed;
   };
 
@@ -74,13 +79,13 @@ class Climb {
   void propose();
   bool confirmed() const;
   bool newly_collapsed(const Proposal& update) const;
-  bool maximise(const Statistics& statistics, Proposal& update);
+  bool maximise(const Statistics& statistics, Proposal& update, double floor);
   bool floored(Proposal& update, double floor);
-  bool not_worse(Proposal& update);
+  bool not_worse(Proposal& update, double floor);
   double explained(const Values& whitener) const;
   void take(bool sound, bool extrapolated);
 
-  ClimbData data_;
+  const ClimbData& data_;
   const CovarianceModel& model_;
   Extent extent_;
   ClimbOptions options_;
@@ -100,7 +105,7 @@ class Climb {
   Statistics pass_statistics_, target_;
   std::optional<Planner> planner_;  // of the last pass: the next one's differs in its parameters alone
   Moments sums_;
-  Values packed_, block_sums_, scatter_, count_, logs_, norms_;
+  Values packed_, block_sums_, scatter_, count_, logs_;
 };
 
 // Aitken's estimate of the log likelihood still to gain; infinite until there are four values.

@@ -25,19 +25,16 @@ void Planner::fill() {
 }
 
 void Planner::fill_coefficients() {
-  dense_.assign(model_.components * plan_.features, 0.0);
+  dense_.resize(model_.components * plan_.features);
   if (model_.shape == Shape::kFull)
     with_size(model_.dimensions, [&](auto dimensions) { full_coefficients(dimensions); });
   else if (model_.shape == Shape::kTied)
     tied_coefficients();
   else
     separable_coefficients();
-  for (const auto& chunk : output_parts_)
-    for (const OutputBlock& block : chunk.blocks) {
-      double* out = coefficients_.data() + block.offset;
-      for (std::int64_t f = chunk.begin; f < chunk.begin + chunk.count; ++f)
-        for (std::int64_t k = block.begin; k < block.begin + block.size; ++k) *out++ = dense_[k * plan_.features + f];
-    }
+  const double* dense = dense_.data();
+  std::transform(coefficient_sources_.begin(), coefficient_sources_.end(), coefficients_.begin(),
+                 [dense](std::int32_t source) { return dense[source]; });
 }
 
 // Features z_i z_j (i <= j) and z_i with coefficients from the precision P = U U^T.

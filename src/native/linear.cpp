@@ -148,6 +148,19 @@ bool cholesky(const double* matrix, std::int64_t size, double* lower) {
   return with_size(size, [&](auto known) { return cholesky_of(matrix, known, lower); });
 }
 
+bool whiten_all(const double* covariances, std::int64_t number, std::int64_t size, double* whiteners) {
+  thread_local std::vector<double> memory;
+  memory.resize(size * size);
+  double* lower = memory.data();
+  return with_size(size, [&](auto known) {
+    for (std::int64_t b = 0; b < number; ++b) {
+      if (!cholesky_of(covariances + b * known * known, known, lower)) return false;
+      transposed_inverse(lower, known, whiteners + b * known * known);
+    }
+    return true;
+  });
+}
+
 void whitener_of(const double* lower, std::int64_t size, double* upper) {
   with_size(size, [&](auto known) { transposed_inverse(lower, known, upper); });
 }

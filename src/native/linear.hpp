@@ -42,6 +42,9 @@ void congruence_of(const double* turn, const double* matrix, Size size, double* 
 // The lower triangular L with L L^T = matrix, zero above the diagonal; false if the matrix is not positive definite.
 bool cholesky(const double* matrix, std::int64_t size, double* lower);
 
+// The whiteners of so many covariances, one after the other; false if one is not positive definite.
+bool whiten_all(const double* covariances, std::int64_t number, std::int64_t size, double* whiteners);
+
 // The upper triangular U = L^-T, so that U U^T is the inverse of L L^T.
 void whitener_of(const double* lower, std::int64_t size, double* upper);
 

@@ -211,6 +211,12 @@ void Planner::place_coefficients() {
       offset += chunk.count * output.size;
     }
   coefficients_.resize(offset);
+  coefficient_sources_.reserve(offset);
+  for (const auto& chunk : output_parts_)
+    for (const OutputBlock& block : chunk.blocks)
+      for (std::int64_t f = chunk.begin; f < chunk.begin + chunk.count; ++f)
+        for (std::int64_t k = block.begin; k < block.begin + block.size; ++k)
+          coefficient_sources_.push_back(static_cast<std::int32_t>(k * plan_.features + f));
 }
 
 // Upper triangular, so that a block of outputs needs no inputs past its own end.
@@ -240,6 +246,7 @@ void Planner::place_sums() {
     if (model_.shape == Shape::kTied)
       triangle_ = moment_blocks(model_.dimensions, model_.dimensions, true, triangle);
     plan_.packed_size = offset + triangle;
+    find_moments();
     return;
   }
   plan_.linear_offset = offset;

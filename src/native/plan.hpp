@@ -61,6 +61,7 @@ class Planner {
   void choose_width();
   void choose_chunks();
   void place_coefficients();
+  void find_moments();
   void place_whiteners();
   void fill();
   void fill_coefficients();
@@ -98,6 +99,7 @@ class Planner {
   std::vector<MomentBlock> triangle_, linear_;
   std::vector<double> constant_, coefficients_, whiteners_, fallback_, zeros_;
   std::vector<double> dense_, transposed_, precision_, linear_terms_;  // while coefficients are made
+  std::vector<std::int32_t> coefficient_sources_, moment_places_;  // of every (component, feature), row by row
 };
 
 }  // namespace mixtura

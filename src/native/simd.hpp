@@ -169,7 +169,29 @@ MIXTURA_INLINE Vector sum_lanes(Vector (&block)[kLanes]) {
   }
 }
 
-// exp(x) for x <= 0, within 2 ulp. Below about -708.75 (and for -inf and NaN) the result is exactly zero, exp(0) exactly one.
+// exp(x) for x <= 0, within 2 ulp. Below about -708.75 (-708.38 with AVX-512), and for -inf and NaN, the result is exactly
+// zero, exp(0) exactly one.
+#if defined(__AVX512F__)
+// exp(x) = 2^(k / 16) exp(r): sixteen roots of two fit two registers, and so small an r needs half the polynomial. A root's
+// bits are less what k's low bits, which name it, add to them when k is shifted into the exponent.
+MIXTURA_INLINE Vector exponential(Vector x) {
+  alignas(64) static constexpr std::int64_t kRoots[16] = {
+      0x3ff0000000000000, 0x3fefb5586cf9890f, 0x3fef72b83c7d517b, 0x3fef387a6e756238,
+      0x3fef06fe0a31b715, 0x3feedea64c123422, 0x3feebfdad5362a27, 0x3feeab07dd485429,
+      0x3feea09e667f3bcd, 0x3feea11473eb0187, 0x3feeace5422aa0db, 0x3feec49182a3f090,
+      0x3feee89f995ad3ad, 0x3fef199bdd85529c, 0x3fef5818dcfba487, 0x3fefa4afa2a490da};
+  constexpr double kRound = 0x1.8p52, kSmallest = -708.375;
+  const Vector rounded = x * 0x1.71547652b82fep4 + kRound;
+  const Vector k = rounded - kRound;
+  const Vector r = (x - k * 0x1.62e42fefa3800p-5) - k * 0x1.ef35793c76730p-49;
+  const Vector r2 = r * r;
+  const Vector high = r2 * 0x1.6c185df03c46fp-10 + (r * 0x1.11123abefd3fbp-7 + 0x1.555555545ea91p-5);
+  const Vector p = (high * r2 + (r * 0x1.555555548f729p-3 + 0x1.0000000000005p-1)) * r2 + r;
+  const __m512d root = _mm512_permutex2var_pd(_mm512_load_pd(kRoots), _mm512_castpd_si512(rounded), _mm512_load_pd(kRoots + 8));
+  const Vector scale = from_bits(bits(root) + (bits(rounded) << 48));
+  return _mm512_maskz_fmadd_pd(_mm512_cmp_pd_mask(x, broadcast(kSmallest), _CMP_GT_OQ), scale, p, scale);
+}
+#else
 // The rounding constant also carries the exponent bias, so that its low bits are the exponent field of 2^n; the lower
 // clamp makes that field zero, which flushes the result without a comparison.
 MIXTURA_INLINE Vector exponential(Vector x) {
@@ -187,6 +209,7 @@ MIXTURA_INLINE Vector exponential(Vector x) {
   const Vector p = (high * r4 + middle) * r4 + low;
   return p * from_bits(bits(rounded) << 52);
 }
+#endif
 
 // log(x) for finite x >= 1, within 2 ulp: x = 2^e m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m - 1) / (m + 1)).
 MIXTURA_INLINE Vector logarithm(Vector x) {

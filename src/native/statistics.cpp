@@ -10,8 +10,9 @@ namespace mixtura {
 namespace {
 
 // Adds factor * left right^T to one matrix of the extent's shape.
-void add_outer(const Extent& extent, double factor, const double* left, const double* right, double* matrix) {
-  const std::int64_t dimensions = extent.dimensions;
+template <typename Size>
+void add_outer(const Extent& extent, Size dimensions, double factor, const double* left, const double* right,
+               double* matrix) {
   if (extent.matrix()) {
     for (std::int64_t i = 0; i < dimensions; ++i)
       for (std::int64_t j = 0; j < dimensions; ++j) matrix[i * dimensions + j] += factor * (left[i] * right[j]);
@@ -42,20 +43,21 @@ bool floor_matrix(std::int64_t size, double minimum, double* matrix, bool& chang
 
 void Statistics::recenter(const Extent& extent, const Values& to) {
   if (reference == to) return;
-  const std::int64_t dimensions = extent.dimensions;
-  Values move(dimensions), weighted(dimensions);
-  for (std::int64_t k = 0; k < extent.components; ++k) {
-    double* sums = first.data() + k * dimensions;
-    double* matrix = block_of(extent, second, k);
-    for (std::int64_t i = 0; i < dimensions; ++i) {
-      move[i] = to[k * dimensions + i] - reference[k * dimensions + i];
-      weighted[i] = count[k] * move[i];
+  Values move(extent.dimensions), weighted(extent.dimensions);
+  with_size(extent.dimensions, [&](auto dimensions) {
+    for (std::int64_t k = 0; k < extent.components; ++k) {
+      double* sums = first.data() + k * dimensions;
+      double* matrix = block_of(extent, second, k);
+      for (std::int64_t i = 0; i < dimensions; ++i) {
+        move[i] = to[k * dimensions + i] - reference[k * dimensions + i];
+        weighted[i] = count[k] * move[i];
+      }
+      add_outer(extent, dimensions, -1.0, sums, move.data(), matrix);
+      add_outer(extent, dimensions, -1.0, move.data(), sums, matrix);
+      add_outer(extent, dimensions, 1.0, weighted.data(), move.data(), matrix);
+      for (std::int64_t i = 0; i < dimensions; ++i) sums[i] -= weighted[i];
     }
-    add_outer(extent, -1.0, sums, move.data(), matrix);
-    add_outer(extent, -1.0, move.data(), sums, matrix);
-    add_outer(extent, 1.0, weighted.data(), move.data(), matrix);
-    for (std::int64_t i = 0; i < dimensions; ++i) sums[i] -= weighted[i];
-  }
+  });
   reference = to;
 }
 
@@ -63,13 +65,16 @@ void Statistics::mean_and_scatter(const Extent& extent, Values& mean, Values& sc
   const std::int64_t dimensions = extent.dimensions;
   mean.resize(extent.components * dimensions);
   scatter = second;
-  for (std::int64_t k = 0; k < extent.components; ++k) {
-    const double* sums = first.data() + k * dimensions;
-    double* deviation = mean.data() + k * dimensions;
-    for (std::int64_t i = 0; i < dimensions; ++i) deviation[i] = sums[i] / (count[k] > 0 ? count[k] : 1.0);
-    add_outer(extent, -1.0, sums, deviation, block_of(extent, scatter, k));
-    for (std::int64_t i = 0; i < dimensions; ++i) deviation[i] += reference[k * dimensions + i];
-  }
+  with_size(dimensions, [&](auto known) {
+    for (std::int64_t k = 0; k < extent.components; ++k) {
+      const double* sums = first.data() + k * known;
+      double* deviation = mean.data() + k * known;
+      const double inverse = 1.0 / (count[k] > 0 ? count[k] : 1.0);
+      for (std::int64_t i = 0; i < known; ++i) deviation[i] = sums[i] * inverse;
+      add_outer(extent, known, -1.0, sums, deviation, block_of(extent, scatter, k));
+      for (std::int64_t i = 0; i < known; ++i) deviation[i] += reference[k * known + i];
+    }
+  });
 }
 
 void dense_matrices(const Extent& extent, const Values& matrices, Values& dense) {
@@ -94,14 +99,7 @@ bool whiten(const Extent& extent, const Values& covariances, Values& whitener) {
     }
     return true;
   }
-  thread_local Values lower;
-  const std::int64_t size = extent.block_size();
-  lower.resize(size);
-  for (std::int64_t b = 0; b < extent.blocks(); ++b) {
-    if (!cholesky(covariances.data() + b * size, extent.dimensions, lower.data())) return false;
-    whitener_of(lower.data(), extent.dimensions, whitener.data() + b * size);
-  }
-  return true;
+  return whiten_all(covariances.data(), extent.blocks(), extent.dimensions, whitener.data());
 }
 
 void log_determinants(const Extent& extent, const Values& whitener, Values& logs) {
@@ -109,7 +107,14 @@ void log_determinants(const Extent& extent, const Values& whitener, Values& logs
   const std::int64_t step = extent.matrix() ? dimensions + 1 : 1;
   logs.assign(extent.components, 0.0);
   for (std::int64_t b = 0; b < extent.blocks(); ++b) {
-    for (std::int64_t i = 0; i < size; i += step) logs[b] += std::log(whitener[b * size + i]);
+    double product = 1.0;  // one logarithm for many factors, each the inverse root of a number and so far from overflow
+    for (std::int64_t i = 0; i < size; i += step) {
+      product *= whitener[b * size + i];
+      if (product > 1e-100 && product < 1e100) continue;
+      logs[b] += std::log(product);
+      product = 1.0;
+    }
+    logs[b] += std::log(product);
     if (extent.shape == Shape::kSpherical) logs[b] *= static_cast<double>(dimensions);
   }
   if (extent.shared()) std::fill(logs.begin(), logs.end(), double(logs[0]));

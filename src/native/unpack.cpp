@@ -8,20 +8,34 @@
 namespace mixtura {
 namespace {
 
-// Packed blocks to rows of `columns`; `turned` ones are packed right after right.
-void scatter(const Array<MomentBlock>& blocks, bool turned, const double* packed, std::int64_t right_offset,
-             std::int64_t columns, double* dense) {
+// Packed blocks to rows of `columns`.
+void scatter(const Array<MomentBlock>& blocks, const double* packed, std::int64_t columns, double* dense) {
   for (std::int64_t b = 0; b < blocks.count; ++b) {
     const MomentBlock& block = blocks.data[b];
     const double* source = packed + block.offset;
-    const std::int64_t left_step = turned ? 1 : block.right_size, right_step = turned ? block.left_size : 1;
     for (std::int64_t l = 0; l < block.left_size; ++l)
       for (std::int64_t r = 0; r < block.right_size; ++r)
-        dense[(block.left + l) * columns + right_offset + block.right + r] = source[l * left_step + r * right_step];
+        dense[(block.left + l) * columns + block.right + r] = source[l * block.right_size + r];
   }
 }
 
 }  // namespace
+
+// Where the packed sums hold each component's moment with each feature.
+void Planner::find_moments() {
+  moment_places_.assign(model_.components * plan_.features, 0);
+  const auto note = [&](const MomentBlock& block, std::int64_t begin, bool turned) {
+    const std::int64_t left_step = turned ? 1 : block.right_size, right_step = turned ? block.left_size : 1;
+    for (std::int64_t l = 0; l < block.left_size; ++l)
+      for (std::int64_t r = 0; r < block.right_size; ++r)
+        moment_places_[(block.left + l) * plan_.features + begin + block.right + r] =
+            static_cast<std::int32_t>(block.offset + l * left_step + r * right_step);
+  };
+  for (const auto& chunk : moment_parts_) {
+    for (const MomentBlock& block : chunk.blocks) note(block, chunk.begin, false);
+    for (const MomentBlock& block : chunk.turned) note(block, chunk.begin, true);
+  }
+}
 
 void Planner::unpack(const double* packed, Moments& moments) const {
   const std::int64_t components = model_.components, dimensions = model_.dimensions, groups = model_.group_count();
@@ -41,30 +55,25 @@ void Planner::unpack(const double* packed, Moments& moments) const {
 
 void Planner::unpack_triangle(const double* packed, double* square) const {
   const std::int64_t dimensions = model_.dimensions;
-  scatter(plan_.triangle, false, packed, 0, dimensions, square);
+  scatter(plan_.triangle, packed, dimensions, square);
   for (std::int64_t i = 0; i < dimensions; ++i)
     for (std::int64_t j = 0; j < i; ++j) square[i * dimensions + j] = square[j * dimensions + i];
 }
 
 void Planner::unpack_quadratic(const double* packed, Moments& moments) const {
   const std::int64_t dimensions = model_.dimensions, features = plan_.features, squares = features - dimensions;
-  thread_local std::vector<double> dense;
-  dense.assign(model_.components * features, 0.0);
-  for (const Chunk<MomentBlock>& chunk : moment_chunks_) {
-    scatter(chunk.blocks, false, packed, chunk.begin, features, dense.data());
-    scatter(chunk.turned, true, packed, chunk.begin, features, dense.data());
-  }
   for (std::int64_t k = 0; k < model_.components; ++k) {
-    const double* row = dense.data() + k * features;
-    std::copy(row + squares, row + features, moments.first.begin() + k * dimensions);
+    const std::int32_t* place = moment_places_.data() + k * features;
+    double* first = moments.first.data() + k * dimensions;
+    for (std::int64_t i = 0; i < dimensions; ++i) first[i] = packed[place[squares + i]];
     if (model_.shape != Shape::kFull) {
-      std::copy(row, row + squares, moments.second.begin() + k * squares);
+      for (std::int64_t i = 0; i < squares; ++i) moments.second[k * squares + i] = packed[place[i]];
       continue;
     }
     double* square = moments.second.data() + k * dimensions * dimensions;
     for (std::int64_t i = 0; i < dimensions; ++i)
       for (std::int64_t j = i; j < dimensions; ++j)
-        square[i * dimensions + j] = square[j * dimensions + i] = *row++;
+        square[i * dimensions + j] = square[j * dimensions + i] = packed[*place++];
   }
   if (model_.shape != Shape::kTied) return;
   for (std::int64_t g = 0; g < model_.group_count(); ++g) {
@@ -79,7 +88,7 @@ void Planner::unpack_centred(const double* packed, Moments& moments) const {
   const std::int64_t dimensions = model_.dimensions, columns = (dimensions + 7) / 8 * 8;
   std::vector<double> rows(2 * columns);
   for (std::int64_t k = 0; k < model_.components; ++k) {
-    scatter(plan_.linear, false, packed + plan_.linear_offset + k * plan_.linear_size, 0, columns, rows.data());
+    scatter(plan_.linear, packed + plan_.linear_offset + k * plan_.linear_size, columns, rows.data());
     const double* second = rows.data() + columns;
     std::copy_n(rows.begin(), dimensions, moments.first.begin() + k * dimensions);
     if (model_.shape == Shape::kDiagonal) std::copy_n(second, dimensions, moments.second.begin() + k * dimensions);

@@ -20,7 +20,7 @@ volumes_shared = replaced(VEV, "solve", EEV.solve)
 volumes_said_to_be_separate = replaced(VEE, "separate", True)
 separate_said_to_share = replaced(VVV, "separate", False)
 weights_of_all_statistics = changed(
-    MStep, "_part", lambda found, _, whole, components, *__: replace(found, weights=whole.weights[components])
+    MStep, "each", lambda found, *_: replace(found, weights=found.weights / len(found))
 )
 said_to_depend_on_units = replaced(VEE, "unit_free", False)
 worse_covariances_kept = replaced(MStep, "_not_worse", lambda self, update, *_: update)

@@ -238,35 +238,6 @@ def data_units(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(Standardization, "of_moments", classmethod(wrong))
 
 
-def constant_of_its_own(place: int, change: Callable[[float], float]) -> Inject:
-    """The native climb handed another number than the Python loop has, in that place of ClimbConstants."""
-    from mixtura import climb
-
-    return changed(climb, "_constants", lambda c, *_: (*c[:place], change(c[place]), *c[place + 1 :]))
-
-
-def threads_decide_what_climbs(monkeypatch: MonkeyPatch) -> None:
-    """One thread climbs, several run in Python: not the same bits."""
-    from mixtura.engine.native import NativeEngine
-
-    original = NativeEngine.ground
-    monkeypatch.setattr(NativeEngine, "ground", lambda self, *a: original(self, *a) if self._threads == 1 else None)
-
-
-def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:
-    """A climb that returns the mixture after the last M-step."""
-    from mixtura import climb
-
-    original = climb._Climb.settle
-
-    def wrong(self: Any) -> None:
-        original(self)
-        one = self.trajectory
-        one._mixture = one.mstep(one.statistics, one.mixture).mixture
-
-    monkeypatch.setattr(climb._Climb, "settle", wrong)
-
-
 # Slips of one expression.
 last_block_dropped = changed(partition, "block_slices", lambda slices, n: slices[:-1])
 first_block_read_twice = changed(partition, "block_slices", lambda slices, n: slices[:1] + slices)
@@ -388,7 +359,7 @@ rows_as_they_are = changed(hierarchical, "_half_sphered", lambda sphered, rows, 
 dearest_merge_first = changed(Groups, "costs", lambda costs, *_: -costs)
 cut_too_deep = changed(Tree, "cut", lambda labels, tree, n_groups: np.minimum(labels, max(n_groups - 2, 0)))
 halves_in_one_place = replaced(moves, "HALF_MEAN", 0.0)
-merge_that_loses_rows = changed(moves, "merge", lambda found, *_: [one.scale(0.9) for one in found])
+merge_that_loses_rows = changed(moves, "merge", lambda found, *_: found.scale(0.9))
 imputation_without_spread = changed(
     observation, "observed_part", lambda found, *_: replace(found, residual=0 * found.residual)
 )

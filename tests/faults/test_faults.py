@@ -274,7 +274,10 @@ FAULTS = [
 if native_available():
     from laws import test_arithmetics_agree as arithmetics
     from laws import test_climb as climbs
+    from laws import test_climb_stacks as stacks
     from laws import test_threads as threads
+
+    from faults import climb_injections as climbing
 
     THREADS = threads.test_bitwise_the_same_for_any_number_of_threads
     BOUND = arithmetics.test_the_bound_holds
@@ -284,17 +287,21 @@ if native_available():
     CLIMB_THREADS = climbs.test_bitwise_the_same_for_any_number_of_threads
     IRIS = {"native": ENGINES[1], "data": "iris", "options": "default"}
     BALLS = {**IRIS, "model": "VII"}
+    HEAVY = {**NATIVE, "data": "weighted"}
+    ENDS = stacks.test_what_ends_in_a_degenerate_component_is_said_to
     FAULTS += [
         Fault("total weight is the row count", fault.rows_for_weight, REPEATED, NATIVE),
         Fault("sums in order of arrival", fault.sums_in_order_of_arrival, THREADS, NATIVE),
         Fault("always quadratic", fault.always_quadratic, engines.test_narrow_components, {**NATIVE, "width": 1e-4}),
         Fault("error bound too small", fault.bound_too_small, BOUND, {**NATIVE, "width": 1e-2}),
-        Fault("a climb accelerates later", fault.constant_of_its_own(4, lambda start: start + 2), CLIMB, IRIS),
-        Fault("a climb confirms less", fault.constant_of_its_own(5, lambda steps: steps - 1), CLIMB, IRIS),
-        Fault("a climb grows its steps slower", fault.constant_of_its_own(1, lambda factor: factor / 2), CLIMB, IRIS),
+        Fault("a climb accelerates later", climbing.constant_of_its_own(4, lambda start: start + 2), CLIMB, IRIS),
+        Fault("a climb confirms less", climbing.constant_of_its_own(5, lambda steps: steps - 1), CLIMB, IRIS),
+        Fault("a climb with shorter steps", climbing.constant_of_its_own(1, lambda factor: factor / 2), CLIMB, IRIS),
         Fault("a climb of wider covariances", fault.covariances_too_wide, CLIMB, BALLS),
-        Fault("a climb ahead of its objective", fault.climb_ahead_of_its_objective, CLIMB, IRIS),
-        Fault("threads decide what climbs", fault.threads_decide_what_climbs, CLIMB_THREADS, IRIS),
+        Fault("a climb ahead of its objective", climbing.climb_ahead_of_its_objective, CLIMB, IRIS),
+        Fault("threads decide what climbs", climbing.threads_decide_what_climbs, CLIMB_THREADS, IRIS),
+        Fault("ends of other runs", climbing.ends_of_other_runs, stacks.test_a_stack_of_runs_is_each_by_itself, HEAVY),
+        Fault("no end is degenerate", climbing.no_end_is_degenerate, ENDS, NATIVE),
     ]
 
 

@@ -15,7 +15,7 @@ from scipy.linalg import eigh
 from sklearn.datasets import load_iris
 
 from laws.problems import ENGINES, Engines, assert_same_mixture, assert_same_statistics, random_spd, standardization_of
-from mixtura import _native, climb, em
+from mixtura import _native, climb, em, native_climb
 from mixtura.covariance import MODELS, orientation, volumes
 from mixtura.datasets import load_old_faithful
 from mixtura.em import EMOptions, Status, Trajectory
@@ -108,7 +108,7 @@ def test_a_climb_equals_the_python_loop(
         floor, limits = 1e-2, replace(limits, max_iter=min(limits.max_iter, 12))
     step = MStep(model, floor, equal_weights=data == "faithful")
     ours, expected = (Trajectory(starts[0], step, limits) for _ in range(2))
-    assert climb._Settings(engine).climb(ours) is not None
+    assert native_climb.Settings(engine).climb(ours) is not None
     climb.run(engine, [ours])
     em.run(engine, [expected])
     assert_same_run(ours, expected)
@@ -135,7 +135,7 @@ def test_several_blocks_of_rows(model: str, native: Engines, rng: np.random.Gene
     to, starts = starts_near(rows, None, model, 3, 1)
     engine, options = native(rows, None, to), EMOptions(max_iter=10)
     ours, expected = (Trajectory(starts[0], MStep(model), options) for _ in range(2))
-    assert climb._Settings(engine).climb(ours) is not None
+    assert native_climb.Settings(engine).climb(ours) is not None
     climb.run(engine, [ours])
     em.run(engine, [expected])
     assert_same_run(ours, expected)
@@ -154,21 +154,21 @@ def test_what_the_climb_does_not_know_is_left_to_python(monkeypatch: pytest.Monk
     rows = load_iris().data
     to, starts = starts_near(rows, None, "VVV", 3, 1)
     fresh = Trajectory(starts[0], MStep("VVV"), EMOptions())
-    assert climb._Settings(ENGINES[0](rows, None, to)).climb(fresh) is None, "the NumPy engine"
+    assert native_climb.Settings(ENGINES[0](rows, None, to)).climb(fresh) is None, "the NumPy engine"
     engine = NATIVE[0](rows, None, to)
     begun = Trajectory(starts[0], MStep("VVV"), EMOptions())
     begun.absorb(engine.reduce([begun.forms])[0])
-    assert climb._Settings(engine).climb(begun) is None, "a run that has begun"
+    assert native_climb.Settings(engine).climb(begun) is None, "a run that has begun"
     large = NATIVE[0](np.tile(rows, (200, 1)), None, to)
-    assert climb._Settings(large).climb(fresh) is None, "a pass that is worth several threads"
+    assert native_climb.Settings(large).climb(fresh) is None, "a pass that is worth several threads"
 
     class OtherMStep(MStep):
         """As a prior would be added."""
 
     other = Trajectory(starts[0], OtherMStep("VVV"), EMOptions())
-    assert climb._Settings(engine).climb(other) is None, "another M-step"
-    monkeypatch.setattr(_native, "covariance_models", list)
-    assert climb._Settings(engine).climb(fresh) is None, "a model that was not built"
+    assert native_climb.Settings(engine).climb(other) is None, "another M-step"
+    monkeypatch.setattr(native_climb, "_known_models", frozenset)
+    assert native_climb.Settings(engine).climb(fresh) is None, "a model that was not built"
     expected = Trajectory(starts[0], MStep("VVV"), EMOptions())
     em.run(engine, [expected])
     climb.run(engine, [fresh])
@@ -208,10 +208,10 @@ def test_a_climb_that_leaves_float64_is_python_to_do() -> None:
     start = Mixture.from_parameters([0.5, 0.5], np.eye(2, 4), np.stack([np.eye(4)] * 2), "full")
     engine = NATIVE[0](rows)
     ours, expected = (Trajectory(start, MStep("full"), EMOptions(max_iter=0)) for _ in range(2))
-    native = climb._Settings(engine).climb(ours)
+    native = native_climb.Settings(engine).climb(ours)
     assert native is not None
     native.native.advance(3)
-    assert native.native.status == climb.FAILED
+    assert native.native.status == native_climb.FAILED
     for run, one in ((climb.run, ours), (em.run, expected)):
         with np.errstate(all="ignore"), pytest.raises(np.linalg.LinAlgError):
             run(engine, [one])
@@ -245,17 +245,19 @@ def test_runs_begin_while_others_are_being_made() -> None:
     engine = NATIVE[0](rows, None, to, 2)
     waited = []
 
-    def made(begun: list[climb._Climb]) -> Iterator[tuple[Engine, Trajectory]]:
+    def made(begun: list[native_climb.Climb]) -> Iterator[tuple[Engine, Trajectory]]:
         yield from ((engine, one) for one in runs)
         until = monotonic() + 60
         while begun[0].running and monotonic() < until:
             sleep(0.001)
         waited.append(begun[0].running)
 
-    climbs: list[climb._Climb] = []
+    climbs: list[native_climb.Climb] = []
     with pytest.MonkeyPatch.context() as patch:
-        original = climb._Crowd.add
-        patch.setattr(climb._Crowd, "add", lambda crowd, *given: (climbs.append(given[1]), original(crowd, *given))[1])
+        original = native_climb.Crowd.add
+        patch.setattr(
+            native_climb.Crowd, "add", lambda crowd, *given: (climbs.append(given[1]), original(crowd, *given))[1]
+        )
         climb.run_each(made(climbs))
     assert waited == [False], "the first run waited for the last to be made"
     alone = [Trajectory(start, MStep("VVV"), EMOptions(tol=0.0, max_iter=300)) for start in starts]

@@ -12,6 +12,7 @@ import pytest
 
 from laws.problems import ORACLE, assert_same_mixture, compact, random_member, random_mixture, random_rows, random_spd
 from mixtura.covariance import covariance_model
+from mixtura.moves import compress
 from mixtura.mstep import MStep
 from mixtura.shape import Array
 
@@ -102,17 +103,19 @@ def test_separate_models_solve_each_component_by_itself(covariance_type: str, rn
 
 @pytest.mark.parametrize("equal_weights", [False, True])
 def test_m_steps_of_several_at_once(covariance_type: str, equal_weights: bool, rng: np.random.Generator) -> None:
-    """As each by itself; of different numbers of components, and with one at the floor."""
+    """As each by itself; of different weights, and with one at the floor."""
     mstep = MStep(covariance_type, 0.1, equal_weights)
     several = []
-    for n_components in (2, 4, 3):
-        mixture = random_mixture(rng, covariance_type, n_components)
-        several.append(ORACLE(random_rows(rng, mixture, 60)).reduce([mixture.forms])[0])
-    several.append(several[0].scale(2.0))
-    several[1] = replace(several[1], second=several[1].second * 0.01)
-    assert mstep(several[1]).collapsed.any()
-    for one, statistics in zip(mstep.each(several), several, strict=True):
-        assert_same_mixture(one, mstep(statistics).mixture, 1e-12)
+    for factor in (1.0, 0.01, 1.0, 2.0):
+        mixture = random_mixture(rng, "VVV", 3)
+        statistics = ORACLE(random_rows(rng, mixture, 60)).reduce([mixture.forms])[0].scale(max(factor, 1.0))
+        several.append(replace(statistics, second=statistics.second * min(factor, 1.0)))
+    parts = ("count", "first", "second", "reference")
+    joint = replace(several[0], **{name: np.concatenate([getattr(one, name) for one in several]) for name in parts})
+    alone = [mstep(compress(one, mstep.model.shape)) for one in several]
+    assert alone[1].collapsed.any() and not alone[0].collapsed.any()
+    for one, expected in zip(mstep.each(joint, 4), alone, strict=True):
+        assert_same_mixture(one, expected.mixture, 1e-12)
 
 
 def test_solve_does_not_depend_on_the_amount_of_data(covariance_type: str, rng: np.random.Generator) -> None:

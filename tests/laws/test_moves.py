@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from laws.problems import ORACLE, Engines, assert_same_statistics, compact, random_mixture, random_rows
+from laws.problems import (
+    ORACLE,
+    Engines,
+    assert_same_mixture,
+    assert_same_statistics,
+    compact,
+    random_mixture,
+    random_rows,
+)
 from laws.test_background import with_background
 from mixtura import moves
 from mixtura.mixture import Mixture
@@ -21,9 +29,9 @@ def dense(rng: np.random.Generator, n_components: int = 4, covariance_type: str 
 
 def test_halves_add_to_the_whole(rng: np.random.Generator) -> None:
     whole = dense(rng)
-    halves = moves.split(whole, [1])[0]
+    halves = moves.split(whole, [1])
     assert halves.count.size == whole.count.size + 1
-    assert_same_statistics(moves.merge([halves], [(1, 4)])[0], whole.recenter(halves.reference[[1] * 4]), 1e-12)
+    assert_same_statistics(moves.merge(halves, [(1, 4)]), whole.recenter(halves.reference[[1] * 4]), 1e-12)
 
 
 def test_halves_of_a_gaussian_have_its_half_moments(rng: np.random.Generator) -> None:
@@ -31,7 +39,7 @@ def test_halves_of_a_gaussian_have_its_half_moments(rng: np.random.Generator) ->
     covariance = np.array([[4.0, 1.0], [1.0, 1.0]])
     one = Mixture(np.ones(1), np.array([[3.0, -1.0]]), covariance[None], "full")
     rows = one.rvs(200_000, random_state=rng)[0]
-    halves = moves.split(moves.dense_statistics(ORACLE(rows), one), [0])[0]
+    halves = moves.split(moves.dense_statistics(ORACLE(rows), one), [0])
     axis = np.linalg.eigh(covariance)[1][:, -1]
     upper = (rows - rows.mean(axis=0)) @ (axis * np.sign(axis[np.abs(axis).argmax()])) > 0
     parts = [rows[~upper], rows[upper]]
@@ -44,7 +52,7 @@ def test_halves_of_a_gaussian_have_its_half_moments(rng: np.random.Generator) ->
 @pytest.mark.parametrize("pair", [(0, 1), (3, 1), (2, 3)])
 def test_a_merged_component_has_the_moments_of_both(rng: np.random.Generator, pair: tuple[int, int]) -> None:
     before = dense(rng)
-    after = moves.merge([before], [pair])[0]
+    after = moves.merge(before, [pair])
     mean, scatter = before.mean_and_scatter()
     i, j = pair
     total = before.count[i] + before.count[j]
@@ -91,11 +99,21 @@ def test_dense_statistics_that_are_known_need_no_pass(
 
 def test_what_moves_return_is_fit_for_every_m_step(covariance_type: str, rng: np.random.Generator) -> None:
     whole, mstep = dense(rng, covariance_type=covariance_type), MStep(covariance_type)
-    split = moves.split(whole, [2, 0])
-    for moved in [*split, *moves.merge([whole] * 2, [(0, 3), (2, 1)]), *moves.merge(split, [(0, 3), (1, 4)])]:
-        mixture = mstep(moves.compress(moved, mstep.model.shape)).mixture
-        mixture._check()
-        assert mixture.n_components == moved.count.size
+    split, twice = moves.split(whole, [2, 0]), moves.repeated(whole, 2)
+    for moved in (split, moves.merge(twice, [(0, 3), (2, 1)]), moves.merge(split, [(0, 3), (1, 4)])):
+        for one, statistics in zip(mstep.each(moved, 2), moves.apart(moved, 2), strict=True):
+            one._check()
+            assert one.n_components == statistics.count.size
+            assert_same_mixture(one, mstep(moves.compress(statistics, mstep.model.shape)).mixture, 1e-12)
+
+
+def test_moves_at_once_are_those_one_by_one(rng: np.random.Generator) -> None:
+    whole, places, pairs = dense(rng), [2, 0, 3], [(0, 3), (2, 4), (1, 0)]
+    split = moves.split(whole, places)
+    merged = moves.merge(split, pairs)
+    for i, (half, one) in enumerate(zip(moves.apart(split, 3), moves.apart(merged, 3), strict=True)):
+        assert_same_statistics(half, moves.split(whole, places[i : i + 1]), 1e-14)
+        assert_same_statistics(one, moves.merge(half, pairs[i : i + 1]), 1e-14)
 
 
 def test_merge_costs_are_what_the_joint_likelihood_loses(rng: np.random.Generator) -> None:
@@ -111,4 +129,4 @@ def test_merge_costs_are_what_the_joint_likelihood_loses(rng: np.random.Generato
     for i in range(4):
         assert np.all(np.isinf(costs[i, i:]))
         for j in range(i):
-            assert costs[i, j] == pytest.approx(height(before) - height(moves.merge([before], [(i, j)])[0]), rel=1e-9)
+            assert costs[i, j] == pytest.approx(height(before) - height(moves.merge(before, [(i, j)])), rel=1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -106,7 +106,9 @@ class StartMaker:
         starts = random_starts(sample, k, n_starts, initializer(name), self._free, rng)
         return [self._from_parameters(start) for start in self._arranged(starts, sample, rng)]
 
-    def _arranged(self, starts: list[Mixture], sample: Sample, rng: np.random.RandomState) -> list[Mixture]:
+    def _arranged(
+        self, starts: Sequence[Mixture], sample: Sample, rng: np.random.RandomState
+    ) -> Sequence[Mixture]:
         """Starts beside fixed parts: near to what their rows have left, or narrow ones anywhere, in turn."""
         fixed = self.fixed
         if fixed is None:
@@ -128,11 +130,11 @@ class StartMaker:
         n_starts = 1 if name in DETERMINISTIC else search.start_count(k)
         n_starts = n_starts if self.fixed is None else search.MOST_STARTS
         if name in SEEDED:
-            starts = self._arranged(seeded_starts(sample, k, n_starts, self._free, rng), sample, rng)
+            starts: Sequence[Mixture] = self._arranged(seeded_starts(sample, k, n_starts, self._free, rng), sample, rng)
         else:
             starts = self._made(sample, name, n_starts, rng)
         hunt = search.Search(coarse_engine, fine_engine, self.source.total_weight, self.mstep, options, self.on_search)
-        starts = [self._ordered(start) for start in starts]
+        starts = starts if self.fixed is None else [self._ordered(start) for start in starts]
         end = hunt.best(starts)
         self.reports.append(hunt.report)
         if getattr(self.estimator, "trace", False):
