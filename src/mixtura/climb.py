@@ -124,7 +124,7 @@ def run_starts(engine: Engine, starts: Sequence[Mixture], mstep: MStep, options:
 
 def ends_of(runs: Sequence[Trajectory]) -> Sequence[End]:
     """What tells a good run from a poor one, of each of several that have ended."""
-    return runs.ends if isinstance(runs, Stack) else [one.end for one in runs]
+    return runs.ends if type(runs) is Stack else [one.end for one in runs]
 
 
 def _interrupt(trajectories: Iterable[Trajectory], climbs: Iterable[Climb]) -> None:

@@ -316,9 +316,12 @@ class MixtureStack(Sequence[Mixture]):
     @classmethod
     def of(cls, mixtures: Sequence[Mixture]) -> MixtureStack:
         """Mixtures that have all this in common."""
-        if isinstance(mixtures, MixtureStack):
+        if type(mixtures) is cls:
             return mixtures
         first = mixtures[0]
+        if len(mixtures) == 1:  # without a copy
+            arrays = first.weights[None], first.means[None], first.covariances[None]
+            return cls(*arrays, first.covariance_type, first.equal_weights)
         weights, means, covariances = (
             np.stack([getattr(one, name) for one in mixtures]) for name in ("weights", "means", "covariances")
         )

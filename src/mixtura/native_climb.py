@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -113,9 +112,9 @@ class Stack(Sequence[Trajectory]):
     def ended(self) -> bool:
         """Note how the runs ended; False where one is Python's to do."""
         found = self.queue.ends(self.mstep.floor * em.THIN)
-        if any(status == FAILED or degenerate is None for status, degenerate, _, _ in found):
+        if found is None:
             return False
-        self.ends = [End(*rest) for _, *rest in found]
+        self.ends = list(map(End._make, found))
         return True
 
     def __len__(self) -> int:
@@ -140,8 +139,7 @@ class Settings:
 
     def stack(self, starts: Sequence[Mixture], mstep: MStep, options: EMOptions) -> Stack | None:
         """Native runs from several starts; None where Python has to do them."""
-        stacked = isinstance(starts, MixtureStack)
-        if not stacked and any(one.background is not None for one in starts):
+        if type(starts) is not MixtureStack and any(one.background is not None for one in starts):
             return None
         products, ground = self._ground(starts[0])
         settings = None if ground is None else self._settings(mstep, options)
@@ -236,7 +234,7 @@ class Crowd:
         self._n_runs = 0
         self._expected = 0  # multiplications
         self._helpers: list[Future[None]] | None = None
-        self._stop = Event()
+        self._stopped = False
 
     @cached_property
     def _queue(self) -> Any:
@@ -273,7 +271,7 @@ class Crowd:
 
     def abandon(self) -> None:
         """Stop; runs at hand may go on for one call."""
-        self._stop.set()
+        self._stopped = True
         if self._n_runs:
             self._queue.close()
         wait(self._helpers or ())
@@ -281,8 +279,8 @@ class Crowd:
     def _drain(self) -> None:
         try:
             at = self._queue.take()
-            while at >= 0 and not self._stop.is_set():
+            while at >= 0 and not self._stopped:
                 at = self._queue.drain(at, CALL_WORK)
         except BaseException:
-            self._stop.set()  # the other threads stop within a call too
+            self._stopped = True  # the other threads stop within a call too
             raise

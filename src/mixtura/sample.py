@@ -36,6 +36,10 @@ class Sample:
 def canonical_sample(rows: Array, weights: Array | None) -> Sample:
     """Distinct rows in lexicographic order, with the sums of their weights."""
     mass = np.ones(rows.shape[0]) if weights is None else weights
+    order = np.argsort(rows[:, 0], kind="stable")
+    ordered = rows[order]
+    if not (ordered[1:, 0] == ordered[:-1, 0]).any():  # as is usual, and then the other features decide nothing
+        return Sample(ordered, mass[order])
     order = np.lexsort(rows.T[::-1])
     ordered = rows[order]
     first = np.ones(order.size, dtype=bool)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import isfinite
 from typing import TypeVar
 
 import numpy as np
@@ -322,9 +323,8 @@ class Search:
 
 def _best_first(runs: Sequence[Trajectory], value: Callable[[End], tuple[bool, float]]) -> list[int]:
     """Places in falling order of value; those that are not distinct in the order given, so rounding does not choose."""
-    values = [value(end) for end in ends_of(runs)]
-    heights = np.round(np.array([height for _, height in values]) / DISTINCT).tolist()
-    ranks = [(sound, height) for (sound, _), height in zip(values, heights, strict=True)]
+    values = (value(end) for end in ends_of(runs))
+    ranks = [(sound, round(height / DISTINCT) if isfinite(height) else height) for sound, height in values]
     return sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)
 
 

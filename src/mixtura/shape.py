@@ -27,6 +27,9 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 
 Array = NDArray[np.float64]
 
+#: More triangles than this, times their size, are faster to invert side by side than one by one.
+LAPACK_CALLS = 8
+
 __all__ = ["Array", "DIAGONAL", "FULL", "SHAPES", "SPHERICAL", "Shape", "TIED"]
 
 
@@ -122,10 +125,12 @@ class _Full(Shape):
         return (n_components, n_features, n_features)
 
     def whiten(self, covariances: Array) -> Array:
-        whiteners: Array = np.asarray(np.linalg.cholesky(covariances), dtype=np.float64)
-        for k, factor in enumerate(whiteners):
-            whiteners[k] = dtrtri(factor, lower=1)[0].T
-        return whiteners
+        factors: Array = np.asarray(np.linalg.cholesky(covariances), dtype=np.float64)
+        if len(factors) > LAPACK_CALLS * factors.shape[-1]:
+            return _transposed_inverses(factors)
+        for k, factor in enumerate(factors):
+            factors[k] = dtrtri(factor, lower=1)[0].T
+        return factors
 
     def precision(self, whitener: Array) -> Array:
         return whitener @ np.swapaxes(whitener, -1, -2)
@@ -319,6 +324,16 @@ def _is_above(matrix: Array, least: Array) -> bool:
     """Whether all eigenvalues of their difference are positive; False where that cannot be told."""
     factor, failed = dpotrf(matrix - least, lower=1)
     return not failed and bool(np.isfinite(factor).all())
+
+
+def _transposed_inverses(lower: Array) -> Array:
+    """L^-T of lower triangular matrices (K, D, D), by forward substitution in all of them at once."""
+    inverse = 1.0 / lower.diagonal(axis1=1, axis2=2)
+    upper = np.zeros_like(lower)
+    for i in range(lower.shape[-1]):
+        upper[:, :i, i] = -np.einsum("kji,ki->kj", upper[:, :i, :i], lower[:, i, :i]) * inverse[:, i, None]
+        upper[:, i, i] = inverse[:, i]
+    return upper
 
 
 def _inverse_root(variances: Array) -> Array:

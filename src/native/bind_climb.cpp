@@ -9,7 +9,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -164,10 +163,12 @@ class Climb {
   double thinnest(double weight) const { return climb_.thinnest(weight); }
   std::optional<bool> degenerate(double floor) { return climb_.degenerate(floor); }
 
-  // What tells a good end from a poor one.
-  nb::tuple end(double floor) {
-    const Values& history = climb_.history();
-    return nb::make_tuple(status(), degenerate(floor), history.empty() ? -std::numeric_limits<double>::infinity() : history.back(), climb_.gap());
+  // What tells a good end from a poor one; nothing where arithmetic failed.
+  std::optional<nb::tuple> end(double floor) {
+    if (climb_.status() == mixtura::ClimbStatus::kFailed) return std::nullopt;
+    const std::optional<bool> thin = degenerate(floor);
+    if (!thin || passes() == 0) return std::nullopt;
+    return nb::make_tuple(*thin, climb_.history().back(), climb_.gap());
   }
 
   nb::tuple statistics() const {
@@ -220,9 +221,13 @@ class Climbs {
 
   Climb& climb(std::int64_t at) { return number(at); }
 
-  nb::list ends(double floor) {
+  nb::object ends(double floor) {
     nb::list result;
-    for (Climb* run : runs_) result.append(run->end(floor));
+    for (Climb* run : runs_) {
+      std::optional<nb::tuple> end = run->end(floor);
+      if (!end) return nb::none();
+      result.append(*end);
+    }
     return result;
   }
 
@@ -346,7 +351,7 @@ void bind_climb(nb::module_& module) {
       .def("add_all", &Climbs::add_all, "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a,
            nb::keep_alive<1, 2>(), "A run from every start: (S, K), (S, K, D) and S times the covariances' shape.")
       .def("climb", &Climbs::climb, "at"_a, nb::rv_policy::reference_internal)
-      .def("ends", &Climbs::ends, "floor"_a, "(status, degenerate below that floor, objective, gap) of every run.")
+      .def("ends", &Climbs::ends, "floor"_a, "(degenerate below that floor, objective, gap) of every run; None if one failed.")
       .def("close", &Climbs::close, "No more runs will come: who waits for one may go.")
       .def("take", &Climbs::take, "The number of a run that no other thread has, -1 if none is left; waits for one to come.")
       .def("drain", &Climbs::drain, "at"_a, "work"_a,

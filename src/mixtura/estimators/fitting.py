@@ -5,8 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
-from operator import add
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from mixtura import search
 from mixtura.covariance import CovarianceModel
 from mixtura.em import EMOptions, Status, Trajectory
 from mixtura.engine import create_engine
-from mixtura.estep import moments_of
 from mixtura.estimators.base import ConstantFeatureWarning, raise_if_not_finite
 from mixtura.estimators.incomplete import (
     mean_log_jacobian,
@@ -35,7 +33,6 @@ from mixtura.quadratic import QuadraticForms
 from mixtura.shape import DIAGONAL, SPHERICAL, Array, Shape
 from mixtura.source import ArraySource, Block, FileSource, Source
 from mixtura.standardization import Standardization
-from mixtura.suffstats import SufficientStats
 from mixtura.trace import Trace
 
 __all__ = ["Fit", "fit_mixture", "prior_of", "standardize"]
@@ -242,20 +239,23 @@ def _range(block: Block, feature: int) -> tuple[float, float]:
 
 
 def _moments(source: Source, pivot: Array, engine: str, threads: int | None) -> tuple[Array, Array]:
-    """Mean and variance (D,) of the features, as a one-component E-step about the pivot (D,)."""
-    standardization = Standardization(pivot, np.ones(pivot.size))
-    nowhere = np.zeros((1, pivot.size))
+    """Mean and variance (D,) of the features, from sums about the pivot (D,)."""
     with np.errstate(all="ignore"):
         if isinstance(source, ArraySource | FileSource) and source.n_rows * pivot.size <= FEW_NUMBERS:
-            statistics = reduce(add, source.map(partial(_sums, to=standardization, about=nowhere)))
-        else:
-            flat = QuadraticForms(np.zeros(1), nowhere, nowhere, DIAGONAL)
-            statistics = create_engine(engine, source, standardization, threads).reduce([flat])[0]
+            count, first, second = map(sum, zip(*source.map(partial(_sums, pivot=pivot)), strict=True))
+            away = first / count
+            return pivot + away, np.maximum(second / count - away * away, 0.0)
+        nowhere = np.zeros((1, pivot.size))
+        flat = QuadraticForms(np.zeros(1), nowhere, nowhere, DIAGONAL)
+        about_pivot = Standardization(pivot, np.ones(pivot.size))
+        statistics = create_engine(engine, source, about_pivot, threads).reduce([flat])[0]
         mean, scatter = statistics.mean_and_scatter()
         return pivot + mean[0], np.maximum(scatter[0] / statistics.count[0], 0.0)
 
 
-def _sums(block: Block, to: Standardization, about: Array) -> SufficientStats:
-    """A block's statistics where one component has all rows."""
-    weights = np.ones(len(block.rows)) if block.weights is None else block.weights
-    return moments_of(to.rows(block.rows), weights[:, None], about, DIAGONAL, 0.0, float(weights.sum()))
+def _sums(block: Block, pivot: Array) -> tuple[float, Array, Array]:
+    """A block's weight, and the sums of its rows less the pivot and of their squares."""
+    rows = block.rows.astype(np.float64, copy=False) - pivot
+    if block.weights is None:
+        return float(len(rows)), rows.sum(axis=0), np.square(rows).sum(axis=0)
+    return float(block.weights.sum()), block.weights @ rows, block.weights @ np.square(rows)
