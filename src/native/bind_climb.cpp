@@ -48,10 +48,11 @@ class Ground {
     require(shift.size() > 0 && inverse_scale.size() == shift.size(), "shift and inverse_scale must have equal sizes");
     const mixtura::Rows rows_view = to_rows(rows_, static_cast<std::int64_t>(shift.size()));
     data_ = {rows_view,       to_weights(weights_, rows_view), total_weight, copy_of(bounds), copy_of(shift),
-             copy_of(inverse_scale)};
+             copy_of(inverse_scale), {}};
     require(data_.bounds.size() >= 2 && data_.bounds.front() == 0 && data_.bounds.back() == rows_view.count &&
                 std::is_sorted(data_.bounds.begin(), data_.bounds.end()),
             "bounds must rise from 0 to the number of rows");
+    data_.turn(level_);
   }
 
   const ClimbData& data() const { return data_; }

@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+constexpr std::int64_t kMostSpared = 1 << 14;  // numbers in a mixture's covariances whose run leaves its memory to the next
+constexpr std::int64_t kMostTurned = 1 << 16;  // numbers, which the second-level cache holds
 
 double geometric_rest(double before, double after, double floor) {
   if (before <= floor) return after;
@@ -40,6 +42,23 @@ double remaining_gain(const Values& history) {
   return std::max(geometric_rest(oldest, before, floor), geometric_rest(before, after, floor));
 }
 
+void ClimbData::turn(const Level& level) {
+  const auto dimensions = static_cast<std::int64_t>(shift.size());
+  const bool whole = std::all_of(bounds.begin(), bounds.end() - 1, [&](std::int64_t at) { return at % level.lanes == 0; });
+  if (rows.count * dimensions > kMostTurned || !whole) return;
+  turned.assign((rows.count + level.lanes - 1) / level.lanes * level.lanes * dimensions, 0.0);
+  for (std::int64_t i = 0; i < rows.count; ++i) {
+    double* group = turned.data() + i / level.lanes * level.lanes * dimensions + i % level.lanes;
+    for (std::int64_t f = 0; f < dimensions; ++f) {
+      const std::int64_t at = i * rows.stride + f;
+      const double value = rows.is_float32 ? static_cast<const float*>(rows.data)[at]
+                                           : static_cast<const double*>(rows.data)[at];
+      group[f * level.lanes] = (value - shift[f]) * inverse_scale[f];
+    }
+  }
+  rows = {turned.data(), false, rows.count, dimensions, true};
+}
+
 Climb::Climb(const ClimbData& data, const CovarianceModel& model, Parameters start, const ClimbOptions& options,
              const Level& level)
     : data_(data),
@@ -51,51 +70,79 @@ Climb::Climb(const ClimbData& data, const CovarianceModel& model, Parameters sta
       best_(std::move(start)),
       collapsed_(best_.weights.size(), false),
       gap_(kInfinity) {
-  proposal_.mixture = best_;
-  proposal_.collapsed = collapsed_;
-  if (options_.accelerate)
-    accelerator_.emplace(extent_, data_.total_weight, options_.constants.step_factor, options_.constants.halvings);
-  if (!whiten(extent_, best_.covariances, proposal_.whitener)) status_ = ClimbStatus::kFailed;
-  squared_norms(extent_, proposal_.whitener, proposal_.norms);
+}
+
+std::unique_ptr<Climb::Work>& Climb::spare() {
+  thread_local std::unique_ptr<Work> work;
+  return work;
+}
+
+void Climb::begin() {
+  work_ = spare() ? std::move(spare()) : std::make_unique<Work>();
+  work_->proposal.mixture = best_;
+  work_->proposal.collapsed = collapsed_;
+  if (!options_.accelerate)
+    work_->accelerator.reset();
+  else if (work_->accelerator)
+    work_->accelerator->begin(extent_, data_.total_weight, options_.constants.step_factor, options_.constants.halvings);
+  else
+    work_->accelerator.emplace(extent_, data_.total_weight, options_.constants.step_factor, options_.constants.halvings);
+  if (!whiten(extent_, best_.covariances, work_->proposal.whitener)) status_ = ClimbStatus::kFailed;
+  squared_norms(extent_, work_->proposal.whitener, work_->proposal.norms);
+}
+
+void Climb::leave() {
+  if (extent_.size() <= kMostSpared) spare() = std::move(work_);
+  work_.reset();
 }
 
 void Climb::advance(std::int64_t passes) {
+  if (status_ != ClimbStatus::kRunning) return;
+  if (!work_) begin();
   for (; passes > 0 && status_ == ClimbStatus::kRunning; --passes) {
-    if (pass(pass_statistics_))
-      absorb(pass_statistics_);
+    if (pass(work_->pass_statistics))
+      absorb(work_->pass_statistics);
     else
       status_ = ClimbStatus::kFailed;
   }
-  if (status_ != ClimbStatus::kRunning) planner_.reset();
+  if (status_ != ClimbStatus::kRunning) leave();
 }
 
 // QuadraticForms.error_bound: uncentred squares while they lose little.
 Form Climb::choose_form() {
   const std::int64_t dimensions = extent_.dimensions;
-  const double* mean = proposal_.mixture.means.data();
+  const double* mean = work_->proposal.mixture.means.data();
   double largest = 0;
   for (std::int64_t k = 0; k < extent_.components; ++k, mean += dimensions) {
     const double reach = std::inner_product(mean, mean + dimensions, mean, 0.0) + static_cast<double>(dimensions);
-    const double constant = std::isfinite(logs_[k]) ? std::abs(logs_[k]) : 0.0;
-    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * proposal_.norms[extent_.shared() ? 0 : k] + constant);
+    const double constant = std::isfinite(work_->logs[k]) ? std::abs(work_->logs[k]) : 0.0;
+    largest = std::max(largest, static_cast<double>(dimensions + 1) * reach * work_->proposal.norms[extent_.shared() ? 0 : k] + constant);
   }
   return kEpsilon * largest <= options_.constants.error_tolerance ? Form::kQuadratic : Form::kCentred;
 }
 
+// Whether the plan at hand, perhaps another run's, differs in its parameters alone.
+bool Climb::plan_serves(Form form) const {
+  if (!work_->planner || &work_->planner->level() != &level_) return false;
+  const Model& model = work_->planner->model();
+  return model.form == form && model.shape == extent_.shape && model.components == extent_.components &&
+         model.shift == data_.shift && model.inverse_scale == data_.inverse_scale;
+}
+
 // What a pass at the proposal needs.
 const Planner& Climb::planned() {
-  const Parameters& at = proposal_.mixture;
-  log_determinants(extent_, proposal_.whitener, logs_);
+  const Parameters& at = work_->proposal.mixture;
+  log_determinants(extent_, work_->proposal.whitener, work_->logs);
   const double normaliser = 0.5 * static_cast<double>(extent_.dimensions) * std::log(2 * std::numbers::pi);
-  for (std::int64_t k = 0; k < extent_.components; ++k) logs_[k] += std::log(at.weights[k]) - normaliser;
+  for (std::int64_t k = 0; k < extent_.components; ++k) work_->logs[k] += std::log(at.weights[k]) - normaliser;
   const Form form = choose_form();
-  if (planner_ && planner_->model().form == form)
-    planner_->refill(logs_, at.means, proposal_.whitener);
+  if (plan_serves(form))
+    work_->planner->refill(work_->logs, at.means, work_->proposal.whitener);
   else
-    planner_.emplace(Model{extent_.shape, form, extent_.components, extent_.dimensions, logs_, at.means,
-                           proposal_.whitener, {0, extent_.components}, data_.shift, data_.inverse_scale},
+    work_->planner.emplace(Model{extent_.shape, form, extent_.components, extent_.dimensions, work_->logs, at.means,
+                           work_->proposal.whitener, {0, extent_.components}, data_.shift, data_.inverse_scale},
                      level_);
-  return *planner_;
+  return *work_->planner;
 }
 
 // The E-step at the proposal: blocks in their order, whose sums add; false if the statistics are not finite.
@@ -103,25 +150,26 @@ bool Climb::pass(Statistics& statistics) {
   const Planner& planner = planned();
   const Plan& plan = planner.plan();
   double* scratch = thread_scratch(plan.scratch.size);
-  packed_.assign(plan.packed_size, 0.0);
-  block_sums_.resize(plan.packed_size);
+  work_->packed.resize(plan.packed_size);
+  work_->block_sums.resize(plan.packed_size);
   const std::int64_t item = data_.rows.is_float32 ? sizeof(float) : sizeof(double);
   for (std::size_t b = 0; b + 1 < data_.bounds.size(); ++b) {
     const std::int64_t start = data_.bounds[b];
     const Rows rows{static_cast<const char*>(data_.rows.data) + start * data_.rows.stride * item,
-                    data_.rows.is_float32, data_.bounds[b + 1] - start, data_.rows.stride};
-    level_.reduce(plan, rows, data_.weights ? data_.weights + start : nullptr, block_sums_.data(), scratch);
-    for (std::size_t i = 0; i < packed_.size(); ++i) packed_[i] += block_sums_[i];
+                    data_.rows.is_float32, data_.bounds[b + 1] - start, data_.rows.stride, data_.rows.turned};
+    level_.reduce(plan, rows, data_.weights ? data_.weights + start : nullptr,
+                  b == 0 ? work_->packed.data() : work_->block_sums.data(), scratch);
+    for (std::size_t i = 0; b > 0 && i < work_->packed.size(); ++i) work_->packed[i] += work_->block_sums[i];
   }
-  planner.unpack(packed_.data(), sums_);
-  std::swap(statistics.count, sums_.count);
-  std::swap(statistics.first, sums_.first);
-  std::swap(statistics.second, sums_.second);
-  statistics.log_likelihood = sums_.log_likelihood[0];
+  planner.unpack(work_->packed.data(), work_->sums);
+  std::swap(statistics.count, work_->sums.count);
+  std::swap(statistics.first, work_->sums.first);
+  std::swap(statistics.second, work_->sums.second);
+  statistics.log_likelihood = work_->sums.log_likelihood[0];
   if (planner.model().form == Form::kCentred)
-    statistics.reference = proposal_.mixture.means;
+    statistics.reference = work_->proposal.mixture.means;
   else
-    statistics.reference.assign(proposal_.mixture.means.size(), 0.0);
+    statistics.reference.assign(work_->proposal.mixture.means.size(), 0.0);
   return std::isfinite(statistics.log_likelihood) && finite(statistics.count) && finite(statistics.second);
 }
 
@@ -129,29 +177,30 @@ void Climb::absorb(Statistics& statistics) {
   const double log_likelihood = statistics.log_likelihood / data_.total_weight;
   const double now = history_.empty() ? -kInfinity : history_.back();
   const double slack = history_.empty() ? 0.0 : options_.constants.rounding * (1.0 + std::abs(now));
+  const bool last = static_cast<std::int64_t>(history_.size()) >= options_.max_iter;
   if (extrapolated_ && !(log_likelihood >= now - slack))
-    reject();
+    reject(last);
   else
-    accept(statistics, log_likelihood);
-  const auto iterations = static_cast<std::int64_t>(history_.size()) - 1;
-  if (status_ == ClimbStatus::kRunning && iterations >= options_.max_iter) status_ = ClimbStatus::kMaxIterations;
+    accept(statistics, log_likelihood, last);
 }
 
-void Climb::accept(Statistics& statistics, double log_likelihood) {
-  std::swap(best_, proposal_.mixture);
-  collapsed_ = proposal_.collapsed;
+void Climb::accept(Statistics& statistics, double log_likelihood, bool last) {
+  std::swap(best_, work_->proposal.mixture);
+  collapsed_ = work_->proposal.collapsed;
   std::swap(statistics_, statistics);
   history_.push_back(log_likelihood);
   plain_run_ = extrapolated_ ? 0 : plain_run_ + 1;
   gap_ = remaining_gain(history_);
   if (gap_ < options_.tol && confirmed())
     status_ = ClimbStatus::kConverged;
+  else if (last)
+    status_ = ClimbStatus::kMaxIterations;
   else
     propose();
 }
 
 // Extrapolated steps shrink faster than EM's rate: only plain ones show what is left.
-bool Climb::confirmed() const { return !accelerator_ || plain_run_ > options_.constants.confirming_steps; }
+bool Climb::confirmed() const { return !work_->accelerator || plain_run_ > options_.constants.confirming_steps; }
 
 bool Climb::newly_collapsed(const Proposal& update) const {
   for (std::size_t k = 0; k < collapsed_.size(); ++k)
@@ -161,27 +210,31 @@ bool Climb::newly_collapsed(const Proposal& update) const {
 
 // Go to the extrapolated statistics' M-step if that is a sound mixture, else to the plain one.
 void Climb::propose() {
-  if (accelerator_ && accelerator_->propose(statistics_, target_)) {
+  if (work_->accelerator && work_->accelerator->propose(statistics_, work_->target)) {
     const bool far = static_cast<std::int64_t>(history_.size()) > options_.constants.plain_start;
     if (far && gap_ >= options_.tol) {
-      const bool sound = maximise(target_, update_, options_.floor);
-      if (!sound || !newly_collapsed(update_)) return take(sound, true);
+      const bool sound = maximise(work_->target, work_->update, options_.floor);
+      if (!sound || !newly_collapsed(work_->update)) return take(sound, true);
     }
-    accelerator_->take_plain();
+    work_->accelerator->take_plain();
   }
-  take(maximise(statistics_, update_, options_.floor), false);
+  take(maximise(statistics_, work_->update, options_.floor), false);
 }
 
 // Back to the plain EM step from the best parameters.
-void Climb::reject() {
+void Climb::reject(bool last) {
   history_.push_back(double(history_.back()));
   plain_run_ = 0;
-  accelerator_->retreat(statistics_);
-  take(maximise(statistics_, update_, options_.floor), false);
+  if (last) {
+    status_ = ClimbStatus::kMaxIterations;
+    return;
+  }
+  work_->accelerator->retreat(statistics_);
+  take(maximise(statistics_, work_->update, options_.floor), false);
 }
 
 void Climb::take(bool sound, bool extrapolated) {
-  std::swap(proposal_, update_);
+  std::swap(work_->proposal, work_->update);
   extrapolated_ = extrapolated;
   if (!sound) status_ = ClimbStatus::kFailed;
 }
@@ -190,15 +243,15 @@ void Climb::take(bool sound, bool extrapolated) {
 bool Climb::maximise(const Statistics& statistics, Proposal& update, double floor) {
   Parameters& mixture = update.mixture;
   const double total = std::accumulate(statistics.count.begin(), statistics.count.end(), 0.0);
-  count_.resize(extent_.components);
+  work_->count.resize(extent_.components);
   mixture.weights.resize(extent_.components);
   for (std::int64_t k = 0; k < extent_.components; ++k) {
-    count_[k] = std::max(statistics.count[k], total * options_.constants.negligible_share);
+    work_->count[k] = std::max(statistics.count[k], total * options_.constants.negligible_share);
     mixture.weights[k] =
         options_.equal_weights ? 1.0 / static_cast<double>(extent_.components) : statistics.count[k] / total;
   }
-  statistics.mean_and_scatter(extent_, mixture.means, scatter_);
-  if (!model_.solve({extent_, count_, scatter_, best_.covariances}, mixture.covariances)) return false;
+  statistics.mean_and_scatter(extent_, mixture.means, work_->scatter);
+  if (!model_.solve({extent_, work_->count, work_->scatter, best_.covariances}, mixture.covariances)) return false;
   if (!floored(update, floor)) return false;
   return std::find(update.collapsed.begin(), update.collapsed.end(), true) == update.collapsed.end() ||
          not_worse(update, floor);
@@ -224,8 +277,8 @@ bool Climb::not_worse(Proposal& update, double floor) {
 double Climb::explained(const Values& whitener) const {
   Values logs;
   log_determinants(extent_, whitener, logs);
-  return std::inner_product(logs.begin(), logs.end(), count_.begin(), 0.0) -
-         0.5 * precision_product(extent_, whitener, scatter_);
+  return std::inner_product(logs.begin(), logs.end(), work_->count.begin(), 0.0) -
+         0.5 * precision_product(extent_, whitener, work_->scatter);
 }
 
 double Climb::thinnest(double weight) const {
@@ -252,8 +305,12 @@ double Climb::thinnest(double weight) const {
 std::optional<bool> Climb::degenerate(double floor) {
   const auto any = [](const std::vector<char>& flags) { return std::find(flags.begin(), flags.end(), true) != flags.end(); };
   if (!any(collapsed_)) return false;
+  const bool ended = !work_;
+  if (ended) work_ = spare() ? std::move(spare()) : std::make_unique<Work>();
   Proposal lower;
-  if (!maximise(statistics_, lower, floor)) return std::nullopt;
+  const bool sound = maximise(statistics_, lower, floor);
+  if (ended) leave();
+  if (!sound) return std::nullopt;
   return any(lower.collapsed);
 }
 

@@ -1,6 +1,7 @@
 // A whole run of EM: Trajectory of em.py and MStep of mstep.py, pass after pass without Python in between.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -26,13 +27,17 @@ struct ClimbOptions {
   ClimbConstants constants;
 };
 
-// Rows in blocks: bounds hold where each block starts, and the number of rows last.
+// Rows in blocks: bounds hold where each block starts, and the number of rows last. Few enough rows are turned once and for
+// all, into memory of their own: a tenth of a pass is the turning.
 struct ClimbData {
   Rows rows;
   const double* weights;
   double total_weight;
   std::vector<std::int64_t> bounds;
   Values shift, inverse_scale;
+  Values turned;
+
+  void turn(const Level& level);
 };
 
 // kFailed: arithmetic left float64; the run is Python's to do and to report on.
@@ -70,12 +75,28 @@ class Climb {
     std::vector<char> collapsed;
   };
 
+  // What a run needs under way and no longer. One that has ended leaves it to the next on its thread: with few rows, making
+  // it anew would take as long as passes do.
+  struct Work {
+    Proposal proposal, update;
+    std::optional<Squarem> accelerator;
+    Statistics pass_statistics, target;
+    std::optional<Planner> planner;  // of the last pass: the next one's differs in its parameters alone
+    Moments sums;
+    Values packed, block_sums, scatter, count, logs;
+  };
+
+  static std::unique_ptr<Work>& spare();
+  void begin();
+  void leave();
+  bool plan_serves(Form form) const;
+
   bool pass(Statistics& statistics);
   Form choose_form();
   const Planner& planned();
   void absorb(Statistics& statistics);
-  void accept(Statistics& statistics, double log_likelihood);
-  void reject();
+  void accept(Statistics& statistics, double log_likelihood, bool last);
+  void reject(bool last);
   void propose();
   bool confirmed() const;
   bool newly_collapsed(const Proposal& update) const;
@@ -98,14 +119,9 @@ class Climb {
   ClimbStatus status_ = ClimbStatus::kRunning;
   double gap_;
 
-  Proposal proposal_, update_;
   bool extrapolated_ = false;
-  std::optional<Squarem> accelerator_;
   std::int64_t plain_run_ = 0;
-  Statistics pass_statistics_, target_;
-  std::optional<Planner> planner_;  // of the last pass: the next one's differs in its parameters alone
-  Moments sums_;
-  Values packed_, block_sums_, scatter_, count_, logs_;
+  std::unique_ptr<Work> work_;  // until the run has ended
 };
 
 // Aitken's estimate of the log likelihood still to gain; infinite until there are four values.

@@ -37,9 +37,32 @@ void Planner::fill_coefficients() {
                  [dense](std::int32_t source) { return dense[source]; });
 }
 
-// Features z_i z_j (i <= j) and z_i with coefficients from the precision P = U U^T.
-template <typename Size>
-void Planner::full_coefficients(Size dimensions) {
+// Features z_i z_j (i <= j) and z_i with coefficients from the precision P = U U^T. Of few features, known to the compiler,
+// all sums stay in registers.
+template <std::int64_t D>
+void Planner::full_coefficients(std::integral_constant<std::int64_t, D>) {
+  double* out = dense_.data();
+  for (std::int64_t k = 0; k < model_.components; ++k) {
+    const double* whitener = model_.whitener.data() + k * D * D;
+    const double* center = model_.center.data() + k * D;
+    double linear[D] = {}, square = 0;
+    for (std::int64_t i = 0; i < D; ++i)
+      for (std::int64_t j = i; j < D; ++j) {
+        double precision = 0;
+        for (std::int64_t m = j; m < D; ++m) precision += whitener[i * D + m] * whitener[j * D + m];
+        *out++ = i == j ? -0.5 * precision : -precision;
+        linear[i] += precision * center[j];
+        if (i != j) linear[j] += precision * center[i];
+      }
+    for (std::int64_t i = 0; i < D; ++i) {
+      *out++ = linear[i];
+      square += linear[i] * center[i];
+    }
+    constant_[k] -= 0.5 * square;
+  }
+}
+
+void Planner::full_coefficients(std::int64_t dimensions) {
   transposed_.resize(dimensions * dimensions);
   precision_.resize(dimensions);
   linear_terms_.resize(dimensions);

@@ -21,12 +21,14 @@ struct Array {
   std::int64_t count = 0;
 };
 
-// Rows as the caller stores them: unit stride within a row.
+// Rows as the caller stores them, with unit stride within a row; or turned: standardised, in groups of as many rows as the
+// level has lanes, of each feature after feature, and zero past the end.
 struct Rows {
   const void* data = nullptr;
   bool is_float32 = false;
   std::int64_t count = 0;
   std::int64_t stride = 0;  // in elements
+  bool turned = false;
 };
 
 // A feature that is the product of two columns of a tile: their places, or where they are formed (formed.hpp) their

@@ -39,6 +39,7 @@ Array<T> view(const std::vector<T>& values) {
 
 Planner::Planner(Model model, const Level& level)
     : model_(std::move(model)),
+      level_(level),
       lanes_(level.lanes),
       registers_(level.vector_registers),
       accumulators_(level.vector_registers == 32 ? 24 : 12) {

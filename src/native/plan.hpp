@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "kernel.hpp"
@@ -33,6 +34,7 @@ class Planner {
 
   const Model& model() const { return model_; }
   const Plan& plan() const { return plan_; }
+  const Level& level() const { return level_; }
 
   // The same plan for other parameters.
   void refill(const std::vector<double>& constant, const std::vector<double>& center,
@@ -73,8 +75,9 @@ class Planner {
   std::vector<Pair> all_pairs() const;
   template <typename Block>
   ChunkParts<Block> cut(const std::vector<Pair>& pairs, std::int64_t begin, std::int64_t count) const;
-  template <typename Size>
-  void full_coefficients(Size dimensions);
+  template <std::int64_t D>
+  void full_coefficients(std::integral_constant<std::int64_t, D> dimensions);
+  void full_coefficients(std::int64_t dimensions);
   void tied_coefficients();
   void separable_coefficients();
   std::vector<MomentBlock> moment_blocks(std::int64_t left, std::int64_t right_count, bool triangle,
@@ -87,6 +90,7 @@ class Planner {
   void unpack_triangle(const double* packed, double* square) const;
 
   Model model_;
+  const Level& level_;
   Plan plan_ = {};
   std::int64_t lanes_, registers_, accumulators_;
   std::int64_t most_outputs_ = 0;     // of a register block

@@ -19,6 +19,16 @@ double norm(const Values& vector) {
 
 }  // namespace
 
+void Squarem::begin(const Extent& extent, double total_weight, double step_factor, std::int64_t halvings) {
+  extent_ = extent;
+  total_weight_ = total_weight;
+  step_factor_ = bound_ = step_factor;
+  halvings_ = halvings;
+  step_ = -1.0;
+  reference_.clear();
+  length_ = 0;
+}
+
 bool Squarem::propose(const Statistics& output, Statistics& proposal) {
   if (reference_.empty()) {
     const bool about_means = std::all_of(output.first.begin(), output.first.end(), [](double v) { return v == 0.0; });

@@ -11,6 +11,9 @@ class Squarem {
       : extent_(extent), total_weight_(total_weight), step_factor_(step_factor), halvings_(halvings),
         bound_(step_factor) {}
 
+  // A new run, in the memory of the last.
+  void begin(const Extent& extent, double total_weight, double step_factor, std::int64_t halvings);
+
   // Where to go next, given the statistics of the last pass; false where that is just there.
   bool propose(const Statistics& output, Statistics& proposal);
 

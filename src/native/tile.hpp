@@ -67,8 +67,24 @@ int load_tile(const Rows& source, std::int64_t begin, std::int64_t count, const 
   return panels;
 }
 
+// The same of rows that are turned already.
+int load_turned(const Rows& source, std::int64_t begin, std::int64_t count, std::int64_t dimensions, int width,
+                Panels tile) {
+  const double* next = static_cast<const double*>(source.data) + begin * dimensions;
+  const std::int64_t panel_rows = std::int64_t(width) * kLanes, full = (count + kLanes - 1) / kLanes;
+  const int panels = static_cast<int>((count + panel_rows - 1) / panel_rows);
+  for (int panel = 0; panel < panels; ++panel) {
+    Vector* columns = tile.data + panel * tile.stride;
+    for (std::int64_t v = 0; v < width; ++v)
+      for (std::int64_t f = 0; f < dimensions; ++f, next += kLanes)
+        columns[f * width + v] = panel * width + v < full ? load(next) : Vector{};
+  }
+  return panels;
+}
+
 int load_tile(const Rows& source, std::int64_t begin, std::int64_t count, const Standardisation& to, int width,
               double* edge, Panels tile) {
+  if (source.turned) return load_turned(source, begin, count, to.dimensions, width, tile);
   return source.is_float32 ? load_tile<float>(source, begin, count, to, width, edge, tile)
                            : load_tile<double>(source, begin, count, to, width, edge, tile);
 }
