@@ -18,7 +18,7 @@ from mixtura.mixture import Mixture
 from mixtura.shape import FULL, Array, Shape
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["apart", "compress", "dense_statistics", "merge", "merge_costs", "repeated", "split"]
+__all__ = ["apart", "cheapest_merges", "compress", "dense_statistics", "merge", "merge_costs", "repeated", "split"]
 
 #: The halves of a Gaussian cut through its mean are this many deviations to each side: sqrt(2 / pi).
 HALF_MEAN = float(np.sqrt(2 / np.pi))
@@ -88,8 +88,8 @@ def split(statistics: SufficientStats, components: Sequence[int]) -> SufficientS
     mean, scatter = one.mean_and_scatter()
     values, vectors = np.linalg.eigh(scatter / np.maximum(one.count, SMALLEST)[:, None, None])
     axis = vectors[:, :, -1]
-    largest = np.take_along_axis(axis, np.abs(axis).argmax(axis=1)[:, None], axis=1)
-    axis = axis * np.sign(largest)  # of two directions the same one on every machine
+    largest = axis[np.arange(len(axis)), np.abs(axis).argmax(axis=1)]
+    axis = axis * np.sign(largest)[:, None]  # of two directions the same one on every machine
     step = HALF_MEAN * np.sqrt(np.maximum(values[:, -1:], 0.0)) * axis
     half = 0.5 * one.count
     moved = mean - one.reference
@@ -121,3 +121,10 @@ def merge_costs(statistics: SufficientStats) -> Array:
     """
     mean, scatter = statistics.mean_and_scatter()
     return reduction.merge_costs(np.maximum(statistics.count, SMALLEST), mean, scatter)
+
+
+def cheapest_merges(statistics: SufficientStats, number: int) -> list[Pair]:
+    """At most so many pairs (i, j), j < i, that lose the least by `merge_costs`; the cheapest first."""
+    first, second = reduction.pairs_below(statistics.count.size)
+    order = np.argsort(merge_costs(statistics)[first, second], kind="stable")[:number]
+    return list(zip(first[order].tolist(), second[order].tolist(), strict=True))

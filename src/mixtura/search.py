@@ -281,9 +281,7 @@ class Search:
     def _ranked_pairs(self, statistics: SufficientStats, best: Trajectory) -> list[tuple[int, int, int]]:
         """(component to split, two components to merge), by what the split gains and the merge loses."""
         k = statistics.count.size
-        first, second = np.tril_indices(k, -1)
-        order = np.argsort(moves.merge_costs(statistics)[first, second], kind="stable")[: min(k, MANY_COMPONENTS)]
-        merges = self.mstep.allowed_merges([(int(first[i]), int(second[i])) for i in order])
+        merges = self.mstep.allowed_merges(moves.cheapest_merges(statistics, min(k, MANY_COMPONENTS)))
         sound, base = merit(best)
         engine = self.fine
         if k > MANY_COMPONENTS:

@@ -126,6 +126,8 @@ def test_merge_costs_are_what_the_joint_likelihood_loses(rng: np.random.Generato
         return float(-0.5 * statistics.count @ log_det)
 
     costs = moves.merge_costs(before)
+    pairs = [(i, j) for i in range(4) for j in range(i)]
+    assert moves.cheapest_merges(before, 3) == sorted(pairs, key=lambda pair: float(costs[pair]))[:3]
     for i in range(4):
         assert np.all(np.isinf(costs[i, i:]))
         for j in range(i):

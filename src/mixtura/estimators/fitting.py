@@ -39,6 +39,8 @@ __all__ = ["Fit", "fit_mixture", "prior_of", "standardize"]
 
 OnPass = Callable[[Sequence[Trajectory]], None]
 
+EPSILON = float(np.finfo(np.float64).eps)
+
 #: Squares of a feature's spread outside this range leave float64.
 LARGEST_SPREAD, SMALLEST_SPREAD = 1e150, 1e-150
 
@@ -187,9 +189,12 @@ def standardize(
         mean, variance = observed_moments(source, names)
     else:
         mean, variance = _complete_moments(source, engine, names, threads)
-    # what rounding leaves of a constant is not a spread
-    variance = np.where(np.sqrt(variance) <= 16 * np.finfo(np.float64).eps * np.abs(mean), 0.0, variance)
-    _check_spread(source, variance, names)
+    rounding = np.sqrt(variance) <= 16 * EPSILON * np.abs(mean)
+    if rounding.any():  # what it leaves of a constant is not a spread
+        variance = np.where(rounding, 0.0, variance)
+    spread = np.sqrt(variance)
+    if not SMALLEST_SPREAD <= spread.min() <= spread.max() <= LARGEST_SPREAD:
+        _check_spread(source, spread, names)
     return Standardization.of_moments(mean, variance, model.unit_free)
 
 
@@ -199,18 +204,17 @@ def _complete_moments(
     """Mean and variance (D,) of features without missing values."""
     pivot = source.take(slice(0, 1)).rows[0].astype(np.float64)
     mean, variance = _moments(source, pivot, engine, threads)
-    if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(variance))):
+    if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
         for _ in source.map(partial(_check_finite, names=names)):
             pass
         raise ValueError("the squares of these values overflow float64; divide the features by a constant first")
-    if np.any(np.abs(mean - pivot) > DISTANT_PIVOT * np.sqrt(variance)):
+    if (np.abs(mean - pivot) > DISTANT_PIVOT * np.sqrt(variance)).any():
         mean, variance = _moments(source, mean, engine, threads)
     return mean, variance
 
 
-def _check_spread(source: Source, variance: Array, names: NDArray[Any] | None) -> None:
-    labels = [f"{j}" if names is None else f"{j} ({names[j]!r})" for j in range(variance.size)]
-    spread = np.sqrt(variance)
+def _check_spread(source: Source, spread: Array, names: NDArray[Any] | None) -> None:
+    labels = [f"{j}" if names is None else f"{j} ({names[j]!r})" for j in range(spread.size)]
     for j in np.flatnonzero(spread > LARGEST_SPREAD):
         raise ValueError(
             f"feature {labels[j]} spreads over {spread[j]:.3g}, too much to square; divide it by a constant"
