@@ -30,10 +30,30 @@ struct Pass {
   }
 
   void responsibilities(int panel, const Vector (&offset)[Width]) {
-    normalise<Width>(plan, work.logs.data + panel * work.logs.stride, work.weights + panel * Width, work.counts,
-                     work.densities);
+    normalise<Width, false>(plan, work.logs.data + panel * work.logs.stride, work.weights + panel * Width, work.counts,
+                            work.densities);
     if (plan.shape != Shape::kTied) return;
     for (std::int64_t i = 0; i < std::int64_t(plan.groups) * Width; ++i) work.densities[i] += offset[i % Width];
+  }
+
+  // Whether a panel's rows count once or not at all.
+  bool counts_once(int panel) const {
+    Mask other = {};
+    for (int v = 0; v < Width; ++v) {
+      const Vector weight = work.weights[panel * Width + v];
+      other |= weight * weight != weight;
+    }
+    return !any(other);
+  }
+
+  // Responsibilities of such rows, and their log likelihoods.
+  void alike(int panel, const Vector (&offset)[Width]) {
+    Vector* likelihood = work.counts + plan.components;
+    const Vector* weights = work.weights + panel * Width;
+    normalise<Width, true>(plan, work.logs.data + panel * work.logs.stride, weights, work.counts, likelihood);
+    if (plan.shape != Shape::kTied) return;
+    for (std::int64_t g = 0; g < plan.groups; ++g)
+      for (int v = 0; v < Width; ++v) likelihood[g] += weights[v] * offset[v];
   }
 
   void add_likelihood(int panel) {
@@ -56,8 +76,12 @@ struct Pass {
       for (int panel = 0; panel < panels; ++panel) {
         Vector offset[Width];
         log_densities(panel, offset);
-        responsibilities(panel, offset);
-        add_likelihood(panel);
+        if (!weights || counts_once(panel)) {
+          alike(panel, offset);
+        } else {
+          responsibilities(panel, offset);
+          add_likelihood(panel);
+        }
         if (plan.turned) turn(plan, work, panel);
       }
       if (plan.form == Form::kQuadratic)
