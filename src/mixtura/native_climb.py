@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -175,9 +175,8 @@ class Settings:
         return self._known[key][2]
 
     def _settings(self, step: MStep, options: EMOptions) -> Any | None:
-        plain = all(getattr(step, name) == default for name, default in _unknown())
         model = step.model.name
-        if type(step) is not MStep or not plain or model not in _known_models():
+        if type(step) is not MStep or not step.plain or model not in _known_models():
             return None
         values = (model, step.floor, options.tol, options.max_iter, options.accelerate, step.equal_weights)
         return _native_settings(values, _constants())
@@ -200,13 +199,6 @@ def _compiled() -> Any:
 @lru_cache(maxsize=1)
 def _known_models() -> frozenset[str]:
     return frozenset(_compiled().covariance_models())
-
-
-@lru_cache(maxsize=1)
-def _unknown() -> list[tuple[str, Any]]:
-    """Parameters of an M-step that the climb does not know, which have to be at their defaults."""
-    known = ("covariance_type", "floor", "equal_weights")
-    return [(one.name, one.default) for one in fields(MStep) if one.name not in known]
 
 
 def _constants() -> tuple[float | int, ...]:
@@ -265,7 +257,8 @@ class Crowd:
         self._queue.close()
         self._drain()
         for helper in self._helpers or ():
-            helper.result()
+            if not helper.cancel():  # one that has not begun has nothing left to do
+                helper.result()
         for climb in self.climbs:
             climb.settle()
 

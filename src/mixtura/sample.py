@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from mixtura.initialization import Initializer
 from mixtura.initialization.seeding import seeds
 from mixtura.mixture import Mixture, MixtureStack
 from mixtura.mstep import MStep
-from mixtura.shape import SPHERICAL, Array
+from mixtura.shape import SPHERICAL, Array, Shape
 
 __all__ = ["Sample", "canonical_sample", "partition_start", "random_starts", "seeded_starts"]
 
@@ -70,11 +71,16 @@ def seeded_starts(
     """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
     centers, spread = seeds(sample.rows, sample.weights, n_components, n_starts, rng)
     n_features = sample.rows.shape[1]
-    shape = mstep.model.shape
-    ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
-    ball = ball / ((n_components if shape.shared else 1) * (n_features if shape is SPHERICAL else 1))
+    ball = _unit_balls(mstep.model.shape, n_components, n_features)
     scales = np.maximum(spread / n_features, mstep.floor)
     balls = scales.reshape(-1, *[1] * ball.ndim) * ball
     weights = np.full((n_starts, n_components), 1.0 / n_components)
     starts = MixtureStack(weights, centers, balls, mstep.covariance_type, mstep.equal_weights)
     return starts if mstep.plain else [mstep.admit(start) for start in starts]
+
+
+@lru_cache(maxsize=32)
+def _unit_balls(shape: Shape, n_components: int, n_features: int) -> Array:
+    """Covariances of unit variance in every direction; not to be written to."""
+    ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))
+    return ball / ((n_components if shape.shared else 1) * (n_features if shape is SPHERICAL else 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from threading import Timer
 from time import monotonic, sleep
 
@@ -281,6 +281,15 @@ def test_an_error_while_runs_are_made_stops_them_all(threads: int) -> None:
     after = Trajectory(starts[0], MStep("VVV"), EMOptions())
     climb.run(engine, [after])
     assert after.status is Status.CONVERGED
+
+
+def test_the_climb_is_asked_about_every_part_of_an_m_step() -> None:
+    """It knows the first three; `plain` says that there are no others."""
+    others = [one.name for one in fields(MStep)][3:]
+    assert [one.name for one in fields(MStep)][:3] == ["covariance_type", "floor", "equal_weights"]
+    assert others == ["prior", "background", "fixed"] and MStep().plain
+    for name in others:
+        assert not replace(MStep(), **{name: object()}).plain
 
 
 def test_the_covariance_models_share_their_constants() -> None:

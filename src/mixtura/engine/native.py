@@ -21,7 +21,7 @@ from mixtura import _native
 from mixtura.engine.engine import RowOutput
 from mixtura.engine.threads import helpers, share_out, thread_count
 from mixtura.quadratic import QuadraticForms, stack
-from mixtura.source import ArraySource, Block, FileSource, Source
+from mixtura.source import ArraySource, Block, FileSource, Source, partition
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -127,7 +127,8 @@ class NativeEngine:
         if isinstance(self._source, FileSource) and not self._source.may_hold(self._source.n_rows):
             return None  # few multiplications, and still more memory than the user gives
         source = self._source if isinstance(self._source, ArraySource) else self._source.take(slice(None))
-        bounds = np.array([*(block.start for block in source.blocks()), source.n_rows], dtype=np.int64)
+        begins = [part.start for part in partition.block_slices(source.n_rows)]
+        bounds = np.array([*begins, source.n_rows], dtype=np.int64)
         return _native.Ground(
             source.rows,
             source.weights,

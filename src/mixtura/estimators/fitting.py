@@ -107,7 +107,6 @@ def fit_mixture(
     given = None if previous is None else standardization.forward(previous)
     best = best_trajectory(maker, given, engine, options, on_pass)
     shift = mean_log_jacobian(engine, standardization, source)
-    assert best.statistics is not None
     mixture, collapsed = standardization.backward(best.mixture), best.collapsed
     if held is not None:
         back = np.argsort(held.order)
@@ -119,7 +118,7 @@ def fit_mixture(
         best.status,
         best.n_iter,
         [value - shift for value in best.history[1:]],
-        best.statistics.log_likelihood / best.statistics.total_weight - shift,
+        _log_likelihood(best) - shift,
         best.gap,
         collapsed,
         source.total_weight,
@@ -128,6 +127,14 @@ def fit_mixture(
         standardization,
         mstep,
     )
+
+
+def _log_likelihood(best: Trajectory) -> float:
+    """Of the best parameters, per row: without a prior it is the objective."""
+    if best.mstep.prior is None:
+        return best.log_likelihood
+    assert best.statistics is not None
+    return best.statistics.log_likelihood / best.statistics.total_weight
 
 
 def _fixed_parts(estimator: Any, standardization: Standardization, mstep: MStep) -> Fixed:
