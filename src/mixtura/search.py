@@ -269,9 +269,7 @@ class Search:
             if not batch:
                 continue
             self._n_moves += len(batch)
-            halves = moves.split(statistics, [i for i, _, _ in batch])
-            moved = moves.merge(halves, [(first, second) for _, first, second in batch])
-            tried = self._short(self.fine, self._starts(moved, len(batch)), MOVE_ITERATIONS)
+            tried = self._short(self.fine, self._starts(_moved(statistics, batch), len(batch)), MOVE_ITERATIONS)
             kept = MOVE_SURVIVORS if batch is narrow else max(MOVE_SURVIVORS, len(tried) // 2)
             end = self._settle([tried[i] for i in _best_first(tried, promise)[:kept]])
             if (merit(end)[0], end.log_likelihood - DISTINCT) > merit(best):
@@ -312,11 +310,17 @@ class Search:
     ) -> list[tuple[bool, float]]:
         """Whether runs are sound, and their log likelihoods; of a few at a time, since each holds K matrices."""
         batches = (places[i : i + MANY_COMPONENTS] for i in range(0, len(places), MANY_COMPONENTS))
-        runs = (self._short(engine, self._starts(move(few), len(few)), n_iterations) for few in batches)
-        return [merit(end) for some in runs for end in ends_of(some)]
+        ends = (ends_of(self._short(engine, self._starts(move(few), len(few)), n_iterations)) for few in batches)
+        return [merit(end) for some in ends for end in some]
 
     def _starts(self, moved: SufficientStats, number: int) -> Sequence[Mixture]:
         return replace(self.mstep, background=self._noise).each(moved, number)
+
+
+def _moved(statistics: SufficientStats, batch: Sequence[tuple[int, int, int]]) -> SufficientStats:
+    """For each (component to split, two components to merge) the statistics after both."""
+    halves = moves.split(statistics, [i for i, _, _ in batch])
+    return moves.merge(halves, [(first, second) for _, first, second in batch])
 
 
 def _best_first(runs: Sequence[Trajectory], value: Callable[[End], tuple[bool, float]]) -> list[int]:

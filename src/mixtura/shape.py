@@ -30,6 +30,9 @@ Array = NDArray[np.float64]
 #: More triangles than this, times their size, are faster to invert side by side than one by one.
 LAPACK_CALLS = 8
 
+#: Numbers in triangles that are inverted side by side: what that takes beside them stays in the cache.
+TOGETHER = 1 << 15
+
 __all__ = ["Array", "DIAGONAL", "FULL", "SHAPES", "SPHERICAL", "Shape", "TIED"]
 
 
@@ -127,7 +130,11 @@ class _Full(Shape):
     def whiten(self, covariances: Array) -> Array:
         factors: Array = np.asarray(np.linalg.cholesky(covariances), dtype=np.float64)
         if len(factors) > LAPACK_CALLS * factors.shape[-1]:
-            return _transposed_inverses(factors)
+            together = max(1, TOGETHER // factors[0].size)
+            for begin in range(0, len(factors), together):
+                some = factors[begin : begin + together]
+                some[:] = _transposed_inverses(some)
+            return factors
         for k, factor in enumerate(factors):
             factors[k] = dtrtri(factor, lower=1)[0].T
         return factors
