@@ -1,4 +1,4 @@
-"""Whole runs of EM in one native call each, where the rows are few; `em.run` does the rest.
+"""Whole runs of EM in native calls, where the rows are few; `em.run` does the rest.
 
 On small data an iteration of `em.run` is all Python: its kernel takes microseconds.
 The native climb is the same state machine, M-step and acceleration in C++, with
@@ -117,8 +117,8 @@ def run_starts(engine: Engine, starts: Sequence[Mixture], mstep: MStep, options:
             raise
         if stack.ended():
             return stack
-    trajectories = [Trajectory(start, mstep, options) for start in starts]
-    em.run(engine, trajectories)
+    trajectories = [Trajectory(start, mstep, options) for start in starts] if stack is None else stack[:]
+    em.run(engine, trajectories)  # those that have not ended
     return trajectories
 
 

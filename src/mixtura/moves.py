@@ -15,10 +15,10 @@ import numpy as np
 from mixtura import reduction
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
-from mixtura.shape import FULL, Array, Shape
+from mixtura.shape import FULL, Array
 from mixtura.suffstats import SufficientStats
 
-__all__ = ["apart", "cheapest_merges", "compress", "dense_statistics", "merge", "merge_costs", "repeated", "split"]
+__all__ = ["cheapest_merges", "dense_statistics", "merge", "merge_costs", "repeated", "split"]
 
 #: The halves of a Gaussian cut through its mean are this many deviations to each side: sqrt(2 / pi).
 HALF_MEAN = float(np.sqrt(2 / np.pi))
@@ -40,17 +40,6 @@ def dense_statistics(engine: Engine, mixture: Mixture, known: SufficientStats | 
     if known is None or known.shape is not FULL:
         known = engine.reduce([mixture.forms.dense()])[0]
     return known if mixture.background is None else known.take(slice(-1))
-
-
-def compress(statistics: SufficientStats, shape: Shape) -> SufficientStats:
-    """Statistics with dense second moments as those of another shape."""
-    return replace(statistics, second=shape.compress(statistics.second), shape=shape)
-
-
-def apart(several: SufficientStats, number: int) -> list[SufficientStats]:
-    """As many statistics that lie one after the other, each by itself."""
-    size = several.count.size // number
-    return [several.take(slice(i * size, (i + 1) * size)) for i in range(number)]
 
 
 def repeated(statistics: SufficientStats, number: int) -> SufficientStats:
@@ -125,6 +114,6 @@ def merge_costs(statistics: SufficientStats) -> Array:
 
 def cheapest_merges(statistics: SufficientStats, number: int) -> list[Pair]:
     """At most so many pairs (i, j), j < i, that lose the least by `merge_costs`; the cheapest first."""
-    first, second = reduction.pairs_below(statistics.count.size)
+    first, second = np.tril_indices(statistics.count.size, -1)
     order = np.argsort(merge_costs(statistics)[first, second], kind="stable")[:number]
     return list(zip(first[order].tolist(), second[order].tolist(), strict=True))

@@ -117,15 +117,13 @@ class MStep:
         """
         shape, size = self.model.shape, several.count.size // number
         if self.plain and self.model.separate:
-            second = shape.compress(several.second)
-            whole = self(replace(several, second=second, shape=shape)).mixture
+            whole = self(several.compress(shape)).mixture
             count = several.count.reshape(number, size)
             weights = np.full(count.shape, 1.0 / size) if self.equal_weights else count / count.sum(axis=1)[:, None]
             means = whole.means.reshape(number, size, -1)
             covariances = whole.covariances.reshape(number, size, *whole.covariances.shape[1:])
             return MixtureStack(weights, means, covariances, self.covariance_type, self.equal_weights)
-        parts = (several.take(slice(i * size, (i + 1) * size)) for i in range(number))
-        return [self(replace(one, second=shape.compress(one.second), shape=shape)).mixture for one in parts]
+        return [self(one.compress(shape)).mixture for one in several.apart(number)]
 
     @property
     def plain(self) -> bool:

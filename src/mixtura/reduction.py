@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.shape import Array
 
-__all__ = ["merge_costs", "merged", "pairs_below", "reduce_to"]
+__all__ = ["merge_costs", "merged", "reduce_to"]
 
 #: Numbers of merged scatters that are worked on at a time.
 MOST_NUMBERS = 1 << 17
@@ -38,17 +36,11 @@ def _terms(count: Array, scatter: Array) -> Array:
     return count * _log_determinants(scatter / count[:, None, None])
 
 
-@lru_cache(maxsize=32)
-def pairs_below(number: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs (i, j) with j < i < number; not to be written to."""
-    return np.tril_indices(number, -1)
-
-
 def merge_costs(count: Array, mean: Array, scatter: Array) -> Array:
     """Runnalls's cost of each merge: (K, K), infinite on and above the diagonal. Counts are positive."""
     costs = np.full((count.size, count.size), np.inf)
     own = _terms(count, scatter)
-    first, second = pairs_below(count.size)
+    first, second = np.tril_indices(count.size, -1)
     together = max(1, MOST_NUMBERS // scatter[0].size)
     for begin in range(0, first.size, together):
         pairs = first[begin : begin + together], second[begin : begin + together]

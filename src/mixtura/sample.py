@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -79,7 +78,6 @@ def seeded_starts(
     return starts if mstep.plain else [mstep.admit(start) for start in starts]
 
 
-@lru_cache(maxsize=32)
 def _unit_balls(shape: Shape, n_components: int, n_features: int) -> Array:
     """Covariances of unit variance in every direction; not to be written to."""
     ball = shape.compress(np.broadcast_to(np.eye(n_features), (n_components, n_features, n_features)))

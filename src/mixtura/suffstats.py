@@ -93,6 +93,15 @@ class SufficientStats:
             reference=self.reference[components],
         )
 
+    def compress(self, shape: Shape) -> SufficientStats:
+        """Statistics with dense second moments as those of another shape."""
+        return replace(self, second=shape.compress(self.second), shape=shape)
+
+    def apart(self, number: int) -> list[SufficientStats]:
+        """So many statistics of equal size that lie one after the other, each by itself."""
+        size = self.count.size // number
+        return [self.take(slice(i * size, (i + 1) * size)) for i in range(number)]
+
     def recenter(self, reference: Array) -> SufficientStats:
         """The same statistics about other references (K, D)."""
         if reference is self.reference:

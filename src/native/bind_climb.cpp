@@ -67,7 +67,7 @@ class Ground {
 
 using Constants = std::vector<double>;
 
-// In the order of climb.py.
+// In the order of native_climb.py.
 mixtura::ClimbConstants to_constants(const Constants& values) {
   require(values.size() == 9, "nine constants are needed");
   const auto whole = [&](std::size_t i) { return static_cast<std::int64_t>(values[i]); };

@@ -53,7 +53,7 @@ struct Pass {
     normalise<Width, true>(plan, work.logs.data + panel * work.logs.stride, weights, work.counts, likelihood);
     if (plan.shape != Shape::kTied) return;
     for (std::int64_t g = 0; g < plan.groups; ++g)
-      for (int v = 0; v < Width; ++v) likelihood[g] += weights[v] * offset[v];
+      for (int v = 0; v < Width; ++v) likelihood[g] += weights[v] != Vector{} ? weights[v] * offset[v] : Vector{};
   }
 
   void add_likelihood(int panel) {

@@ -69,8 +69,8 @@ void Statistics::mean_and_scatter(const Extent& extent, Values& mean, Values& sc
     for (std::int64_t k = 0; k < extent.components; ++k) {
       const double* sums = first.data() + k * known;
       double* deviation = mean.data() + k * known;
-      const double inverse = 1.0 / (count[k] > 0 ? count[k] : 1.0);
-      for (std::int64_t i = 0; i < known; ++i) deviation[i] = sums[i] * inverse;
+      const double whole = count[k] > 0 ? count[k] : 1.0;
+      for (std::int64_t i = 0; i < known; ++i) deviation[i] = sums[i] / whole;
       add_outer(extent, known, -1.0, sums, deviation, block_of(extent, scatter, k));
       for (std::int64_t i = 0; i < known; ++i) deviation[i] += reference[k * known + i];
     }

@@ -75,9 +75,12 @@ int load_turned(const Rows& source, std::int64_t begin, std::int64_t count, std:
   const int panels = static_cast<int>((count + panel_rows - 1) / panel_rows);
   for (int panel = 0; panel < panels; ++panel) {
     Vector* columns = tile.data + panel * tile.stride;
-    for (std::int64_t v = 0; v < width; ++v)
-      for (std::int64_t f = 0; f < dimensions; ++f, next += kLanes)
-        columns[f * width + v] = panel * width + v < full ? load(next) : Vector{};
+    for (std::int64_t v = 0; v < width; ++v) {
+      const bool present = panel * width + v < full;
+      for (std::int64_t f = 0; f < dimensions; ++f)
+        columns[f * width + v] = present ? load(next + f * kLanes) : Vector{};
+      if (present) next += dimensions * kLanes;
+    }
   }
   return panels;
 }

@@ -116,6 +116,7 @@ VEE = {"covariance_type": "VEE"}
 SEPARATE = models.test_separate_models_solve_each_component_by_itself
 TOGETHER = models.test_m_steps_of_several_at_once
 FREE = {"covariance_type": "VVV", "equal_weights": False}
+WHITENERS = trips.test_whiteners_invert_covariances
 IN_THE_PLANE = related.test_no_member_of_the_plane_fits_better
 LARGER = related.test_a_larger_model_fits_better
 MAPS = related.test_models_keep_the_maps_they_allow
@@ -162,7 +163,7 @@ FAULTS = [
     Fault("draws by the covariance", fault.draws_by_the_covariance, density.test_draws_have_the_moments_of_the_mixture),
     Fault("exponentials without a shift", fault.exponentials_without_a_shift, shares.test_responsibilities_sum_to_one),
     Fault("shares exceed one by 1e-9", fault.shares_a_little_large, shares.test_responsibilities_sum_to_one),
-    Fault("whiteners transposed", fault.lower_whiteners, trips.test_whiteners_invert_covariances, {"shape": FULL}),
+    Fault("whiteners transposed", fault.lower_whiteners, WHITENERS, {"shape": FULL, "k": 4}),
     # engines
     Fault("labels off by one", fault.labels_off_by_one, engines.test_engine_equals_oracle, {"size": (50, 2, 3)}),
     Fault("float32 computed in float32", fault.rows_in_single_precision, FLOAT32),

@@ -141,6 +141,18 @@ def test_several_blocks_of_rows(model: str, native: Engines, rng: np.random.Gene
     assert_same_run(ours, expected)
 
 
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_more_rows_than_are_turned(native: Engines, kind: str, rng: np.random.Generator) -> None:
+    rows = (load_iris().data[rng.integers(150, size=20_000)] + rng.normal(0, 0.1, (20_000, 4))).astype(kind)
+    to, starts = starts_near(rows, None, "VVV", 2, 1)
+    engine, options = native(rows, None, to), EMOptions(max_iter=3)
+    ours, expected = (Trajectory(starts[0], MStep("VVV"), options) for _ in range(2))
+    assert native_climb.Settings(engine).climb(ours) is not None
+    climb.run(engine, [ours])
+    em.run(engine, [expected])
+    assert_same_run(ours, expected)
+
+
 def test_progress_is_told_after_every_pass() -> None:
     rows = load_iris().data
     to, starts = starts_near(rows, None, "VVV", 3, 2)

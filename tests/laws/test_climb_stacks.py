@@ -89,6 +89,28 @@ def test_a_stack_that_the_climb_does_not_know_is_left_to_python(rng: np.random.G
         assert ends(runs) == [one.end for one in runs]
 
 
+def test_one_run_that_fails_is_python_to_do_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, weights, k = problem("iris", np.random.default_rng(0))
+    to, starts = starts_near(rows, weights, "VVV", k, 3)
+    engine, options = NATIVE[0](rows, weights, to), EMOptions(max_iter=5)
+    whole = list(climb.run_starts(engine, starts, MStep("VVV"), options))
+    settle = native_climb.Climb.settle
+
+    def lost(self: native_climb.Climb) -> None:
+        settle(self)
+        if np.array_equal(self.trajectory.start.means, starts[1].means):
+            self.trajectory.reset()
+
+    monkeypatch.setattr(native_climb.Stack, "ended", lambda self: False)
+    monkeypatch.setattr(native_climb.Climb, "settle", lost)
+    runs = climb.run_starts(engine, starts, MStep("VVV"), options)
+    assert [one.outcome is None for one in runs] == [False, True, False]
+    for one, expected in zip(runs, whole, strict=True):
+        assert one.n_iter == 5
+        np.testing.assert_allclose(one.history, expected.history, rtol=1e-9)
+    assert ends(runs) == [one.end for one in runs]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_control_c_ends_a_stack(threads: int) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

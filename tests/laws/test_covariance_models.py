@@ -12,7 +12,6 @@ import pytest
 
 from laws.problems import ORACLE, assert_same_mixture, compact, random_member, random_mixture, random_rows, random_spd
 from mixtura.covariance import covariance_model
-from mixtura.moves import compress
 from mixtura.mstep import MStep
 from mixtura.shape import Array
 
@@ -112,7 +111,7 @@ def test_m_steps_of_several_at_once(covariance_type: str, equal_weights: bool, r
         several.append(replace(statistics, second=statistics.second * min(factor, 1.0)))
     parts = ("count", "first", "second", "reference")
     joint = replace(several[0], **{name: np.concatenate([getattr(one, name) for one in several]) for name in parts})
-    alone = [mstep(compress(one, mstep.model.shape)) for one in several]
+    alone = [mstep(one.compress(mstep.model.shape)) for one in several]
     assert alone[1].collapsed.any() and not alone[0].collapsed.any()
     for one, expected in zip(mstep.each(joint, 4), alone, strict=True):
         assert_same_mixture(one, expected.mixture, 1e-12)

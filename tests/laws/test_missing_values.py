@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from laws.problems import Engines, assert_same_statistics, random_mixture, random_rows
-from mixtura import Background, moves
+from mixtura import Background
 from mixtura.em import EMOptions, Trajectory, run
 from mixtura.engine import missing as patterns
 from mixtura.engine.engine import Engine, RowOutput
@@ -80,7 +80,7 @@ def test_expected_statistics_are_those_of_the_textbook(
     weights = rng.uniform(0.5, 2.0, 60)
     resp, log_density, expected = literal(mixture, rows, weights)
     over = incomplete(engine, rows, weights)
-    assert_same_statistics(over.reduce([mixture.forms])[0], moves.compress(expected, mixture.shape), 1e-11)
+    assert_same_statistics(over.reduce([mixture.forms])[0], expected.compress(mixture.shape), 1e-11)
     np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.LOG_DENSITY), log_density, atol=1e-11)
     np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.RESPONSIBILITIES), resp, atol=1e-11)
     np.testing.assert_array_equal(over.map_rows(mixture.forms, RowOutput.LABELS), resp.argmax(axis=1))
@@ -117,7 +117,7 @@ def test_a_background_is_uniform_over_the_observed_sides_of_its_box(
     if mixture.shape is TIED:
         np.testing.assert_allclose(inner.second, shared.mean_and_scatter()[1].sum(axis=0), rtol=1e-9, atol=1e-9)
     else:
-        second = moves.compress(shared, mixture.shape).second
+        second = shared.compress(mixture.shape).second
         np.testing.assert_allclose(inner.second[:3], second, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.RESPONSIBILITIES), resp, atol=1e-11)
     np.testing.assert_allclose(over.map_rows(mixture.forms, RowOutput.LOG_DENSITY), total, atol=1e-11)

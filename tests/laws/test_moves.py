@@ -69,7 +69,7 @@ def test_a_merged_component_has_the_moments_of_both(rng: np.random.Generator, pa
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_compressed_statistics_are_those_of_the_shape(rng: np.random.Generator, shape: Shape) -> None:
     whole = dense(rng)
-    np.testing.assert_allclose(moves.compress(whole, shape).second, compact(shape, whole.second), rtol=1e-14)
+    np.testing.assert_allclose(whole.compress(shape).second, compact(shape, whole.second), rtol=1e-14)
 
 
 def test_dense_statistics_equal_those_of_the_engine(
@@ -80,7 +80,7 @@ def test_dense_statistics_equal_those_of_the_engine(
     found = moves.dense_statistics(engine(rows), mixture)
     expected = engine(rows).reduce([mixture.forms])[0]
     assert found.shape is FULL
-    assert_same_statistics(moves.compress(found, mixture.shape), expected, 1e-11)
+    assert_same_statistics(found.compress(mixture.shape), expected, 1e-11)
 
 
 @pytest.mark.parametrize("noisy", [False, True])
@@ -101,17 +101,17 @@ def test_what_moves_return_is_fit_for_every_m_step(covariance_type: str, rng: np
     whole, mstep = dense(rng, covariance_type=covariance_type), MStep(covariance_type)
     split, twice = moves.split(whole, [2, 0]), moves.repeated(whole, 2)
     for moved in (split, moves.merge(twice, [(0, 3), (2, 1)]), moves.merge(split, [(0, 3), (1, 4)])):
-        for one, statistics in zip(mstep.each(moved, 2), moves.apart(moved, 2), strict=True):
+        for one, statistics in zip(mstep.each(moved, 2), moved.apart(2), strict=True):
             one._check()
             assert one.n_components == statistics.count.size
-            assert_same_mixture(one, mstep(moves.compress(statistics, mstep.model.shape)).mixture, 1e-12)
+            assert_same_mixture(one, mstep(statistics.compress(mstep.model.shape)).mixture, 1e-12)
 
 
 def test_moves_at_once_are_those_one_by_one(rng: np.random.Generator) -> None:
     whole, places, pairs = dense(rng), [2, 0, 3], [(0, 3), (2, 4), (1, 0)]
     split = moves.split(whole, places)
     merged = moves.merge(split, pairs)
-    for i, (half, one) in enumerate(zip(moves.apart(split, 3), moves.apart(merged, 3), strict=True)):
+    for i, (half, one) in enumerate(zip(split.apart(3), merged.apart(3), strict=True)):
         assert_same_statistics(half, moves.split(whole, places[i : i + 1]), 1e-14)
         assert_same_statistics(one, moves.merge(half, pairs[i : i + 1]), 1e-14)
 

@@ -17,7 +17,7 @@ from mixtura.covariance import covariance_model
 from mixtura.estimators import fitting
 from mixtura.estimators.fitting import standardize
 from mixtura.mixture import Mixture
-from mixtura.shape import SHAPES, SPHERICAL, TIED, Shape
+from mixtura.shape import LAPACK_CALLS, SHAPES, SPHERICAL, TIED, Shape
 from mixtura.source import ArraySource
 from mixtura.standardization import Standardization
 
@@ -93,18 +93,19 @@ def test_dense_and_compact(shape: Shape, rng: np.random.Generator) -> None:
     np.testing.assert_allclose(back, matrices * copies, rtol=1e-14)
 
 
+@pytest.mark.parametrize("k", [4, 5 * LAPACK_CALLS + 1])
 @pytest.mark.parametrize("shape", SHAPES, ids=repr)
-def test_whiteners_invert_covariances(shape: Shape, rng: np.random.Generator) -> None:
-    covariances = compact(shape, random_spd(rng, 4, 5, spread=30.0))
+def test_whiteners_invert_covariances(shape: Shape, k: int, rng: np.random.Generator) -> None:
+    covariances = compact(shape, random_spd(rng, k, 5, spread=30.0))
     whitener = shape.whiten(covariances)
     if whitener.shape[-2:] == (5, 5):
         assert np.array_equal(whitener, np.triu(whitener))
-    dense = shape.dense(whitener, 4, 5)
+    dense = shape.dense(whitener, k, 5)
     precision = dense @ np.swapaxes(dense, 1, 2)
-    np.testing.assert_allclose(precision @ shape.dense(covariances, 4, 5), np.tile(np.eye(5), (4, 1, 1)), atol=1e-11)
-    log_determinant = np.broadcast_to(shape.log_determinant(whitener, 5), 4)
+    np.testing.assert_allclose(precision @ shape.dense(covariances, k, 5), np.tile(np.eye(5), (k, 1, 1)), atol=1e-11)
+    log_determinant = np.broadcast_to(shape.log_determinant(whitener, 5), k)
     np.testing.assert_allclose(log_determinant, 0.5 * np.linalg.slogdet(precision)[1], rtol=1e-12, atol=1e-12)
-    norms = np.broadcast_to(shape.squared_norm(whitener, 5), 4)
+    norms = np.broadcast_to(shape.squared_norm(whitener, 5), k)
     assert np.all(norms >= np.linalg.eigvalsh(precision)[:, -1] * (1 - 1e-12))
 
 

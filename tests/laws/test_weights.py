@@ -37,6 +37,15 @@ def test_zero_weights_equal_removed_rows(covariance_type: str, engine: Engines, 
     assert_same_statistics(zeroed, removed, 1e-13)
 
 
+def test_rows_that_count_once_or_not_at_all(covariance_type: str, engine: Engines, rng: np.random.Generator) -> None:
+    mixture = random_mixture(rng, covariance_type)
+    rows = random_rows(rng, mixture, 2500)
+    kept = rng.random(len(rows)) < 0.5
+    (removed,) = engine(rows[kept]).reduce([mixture.forms])
+    (zeroed,) = engine(rows, kept.astype(np.float64)).reduce([mixture.forms])
+    assert_same_statistics(zeroed, removed, 1e-13)
+
+
 def test_unit_weights_equal_no_weights(covariance_type: str, engine: Engines, rng: np.random.Generator) -> None:
     mixture = random_mixture(rng, covariance_type)
     rows = random_rows(rng, mixture, 2500)
