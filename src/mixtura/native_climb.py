@@ -6,7 +6,6 @@ Nothing here decides anything about EM: `climb` hands runs over, src/native/clim
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -30,6 +29,9 @@ MAX_FEATURES = 32
 
 STATUSES = (Status.RUNNING, Status.CONVERGED, Status.MAX_ITERATIONS)
 FAILED = 3
+
+#: Seconds that one waits for the other threads before Python looks for Ctrl-C.
+PATIENCE = 0.05
 
 #: Passes that a run may be expected to make, where the question is whether a second thread is worth its start.
 USUAL_PASSES = 10
@@ -225,12 +227,11 @@ class Crowd:
         self.climbs: list[Climb] = []
         self._n_runs = 0
         self._expected = 0  # multiplications
-        self._helpers: list[Future[None]] | None = None
-        self._stopped = False
+        self._asked = False
 
     @cached_property
     def _queue(self) -> Any:
-        return _compiled().Climbs()
+        return _compiled().Climbs(CALL_WORK)
 
     def add(self, engine: Any, climb: Climb) -> None:
         """One more run; the other threads begin as soon as there is enough for them to do."""
@@ -238,42 +239,38 @@ class Crowd:
         self._n_runs += 1
         self._queue.add(climb.native)
         self._expected += climb.products * min(USUAL_PASSES, climb.trajectory.options.max_iter)
-        if self._helpers is None and self._n_runs > 1:
-            self._helpers = engine.helpers(self._drain, self._expected)
+        self._ask(engine)
 
     def add_all(self, engine: Any, stack: Stack) -> None:
         """Runs from every start of a stack, which is told by its queue how they ended."""
         starts, stack.queue = stack.starts, self._queue
         self._n_runs += len(starts)
         self._queue.add_all(stack.ground, stack.settings, starts.weights, starts.means, starts.covariances)
-        self._expected = stack.products * min(USUAL_PASSES, stack.options.max_iter) * len(starts)
-        if self._n_runs > 1:
-            self._helpers = engine.helpers(self._drain, self._expected)
+        self._expected += stack.products * min(USUAL_PASSES, stack.options.max_iter) * len(starts)
+        self._ask(engine)
+
+    def _ask(self, engine: Any) -> None:
+        if not self._asked and self._n_runs > 1 and (helpers := engine.helpers(self._expected)):
+            self._queue.ask(helpers)
+            self._asked = True
 
     def finish(self) -> None:
         """Run all to their ends."""
         if not self._n_runs:
             return
         self._queue.close()
-        self._drain()
-        for helper in self._helpers or ():
-            if not helper.cancel():  # one that has not begun has nothing left to do
-                helper.result()
+        while self._queue.advance():  # Python looks for Ctrl-C in between
+            pass
+        self._wait()
         for climb in self.climbs:
             climb.settle()
 
     def abandon(self) -> None:
-        """Stop; runs at hand may go on for one call."""
-        self._stopped = True
+        """Stop; runs at hand may go on for one slice."""
         if self._n_runs:
-            self._queue.close()
-        wait(self._helpers or ())
+            self._queue.stop()
+            self._wait()
 
-    def _drain(self) -> None:
-        try:
-            at = self._queue.take()
-            while at >= 0 and not self._stopped:
-                at = self._queue.drain(at, CALL_WORK)
-        except BaseException:
-            self._stopped = True  # the other threads stop within a call too
-            raise
+    def _wait(self) -> None:
+        while self._asked and not self._queue.left(PATIENCE):
+            pass

@@ -65,10 +65,10 @@ def random_starts(
 
 
 def seeded_starts(
-    sample: Sample, n_components: int, n_starts: int, mstep: MStep, rng: np.random.RandomState
+    sample: Sample, n_components: int, n_starts: int, mstep: MStep, rng: np.random.RandomState, n_threads: int = 1
 ) -> Sequence[Mixture]:
     """Equal balls around k-means++ seeds, as wide as the rows are far from the nearest of them."""
-    centers, spread = seeds(sample.rows, sample.weights, n_components, n_starts, rng)
+    centers, spread = seeds(sample.rows, sample.weights, n_components, n_starts, rng, n_threads)
     n_features = sample.rows.shape[1]
     ball = _unit_balls(mstep.model.shape, n_components, n_features)
     scales = np.maximum(spread / n_features, mstep.floor)

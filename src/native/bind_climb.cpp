@@ -6,10 +6,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +16,7 @@
 
 #include "arrays.hpp"
 #include "climb.hpp"
+#include "climbs.hpp"
 #include "dispatch.hpp"
 #include "linear.hpp"
 #include "orientation.hpp"
@@ -137,12 +137,6 @@ class Climb {
     climb_.advance(passes);
   }
 
-  // Multiplications in a pass, about.
-  std::int64_t products() const {
-    const Extent& extent = climb_.extent();
-    return (extent.size() + 20 * extent.components) * climb_.n_rows();
-  }
-
   mixtura::Climb& run() { return climb_; }
   int status() const { return static_cast<int>(climb_.status()); }
   std::size_t passes() const { return climb_.history().size(); }
@@ -198,33 +192,32 @@ class Climb {
   mixtura::Climb climb_;
 };
 
-// Runs that several threads take one after the other, while more are added.
+// Keeps the runs of a mixtura::Climbs.
 class Climbs {
  public:
-  static constexpr std::int64_t kNone = -1;
+  explicit Climbs(std::int64_t slice) : runs_(slice) {}
 
   void add(const nb::object& climb) {
-    Climb* run = &nb::cast<Climb&>(climb);
     owners_.append(climb);
-    const std::lock_guard lock(mutex_);
-    runs_.push_back(run);
-    arrival_.notify_one();
+    all_.push_back(&nb::cast<Climb&>(climb));
+    runs_.add(all_.back()->run());
   }
 
   // A run from every start; the ground is kept by the caller's keep_alive.
   void add_all(const Ground& ground, const Settings& settings, const DoubleMatrix& weights, const DoubleCube& means,
                const Doubles& covariances) {
     const Starts starts(ground, settings, weights, means, covariances);
-    const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < starts.number(); ++i) runs_.push_back(&own_.emplace_back(starts, i));
-    arrival_.notify_all();
+    for (std::size_t i = 0; i < starts.number(); ++i) {
+      all_.push_back(&own_.emplace_back(starts, i));
+      runs_.add(all_.back()->run());
+    }
   }
 
-  Climb& climb(std::int64_t at) { return number(at); }
+  Climb& climb(std::size_t at) { return *all_.at(at); }
 
   nb::object ends(double floor) {
     nb::list result;
-    for (Climb* run : runs_) {
+    for (Climb* run : all_) {
       std::optional<nb::tuple> end = run->end(floor);
       if (!end) return nb::none();
       result.append(*end);
@@ -232,55 +225,25 @@ class Climbs {
     return result;
   }
 
-  // No more will come.
-  void close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    arrival_.notify_all();
+  void ask(int helpers) { runs_.ask(helpers); }
+  void close() { runs_.close(); }
+  void stop() { runs_.stop(); }
+
+  bool advance() {
+    const nb::gil_scoped_release release;
+    return runs_.advance();
   }
 
-  // The number of a run that no other thread has, waiting for one to come.
-  std::int64_t take() {
+  bool left(double seconds) {
     const nb::gil_scoped_release release;
-    return next();
-  }
-
-  // From that run on, each to its end, for about so many multiplications; returns the run at hand then.
-  std::int64_t drain(std::int64_t at, std::int64_t work) {
-    const nb::gil_scoped_release release;
-    for (; at != kNone; at = next()) {
-      Climb& climb = number(at);
-      mixtura::Climb& run = climb.run();
-      const std::int64_t products = climb.products();
-      while (run.status() == mixtura::ClimbStatus::kRunning) {
-        if (work <= 0) return at;
-        const auto before = static_cast<std::int64_t>(run.history().size());
-        run.advance(1 + work / products);
-        work -= (static_cast<std::int64_t>(run.history().size()) - before) * products;
-      }
-    }
-    return kNone;
+    return runs_.left(std::chrono::microseconds(static_cast<std::int64_t>(1e6 * seconds)));
   }
 
  private:
-  std::int64_t next() {
-    std::unique_lock lock(mutex_);
-    arrival_.wait(lock, [this] { return closed_ || next_ < runs_.size(); });
-    return next_ < runs_.size() ? static_cast<std::int64_t>(next_++) : kNone;
-  }
-
-  Climb& number(std::int64_t at) {
-    const std::lock_guard lock(mutex_);
-    return *runs_.at(static_cast<std::size_t>(at));
-  }
-
   nb::list owners_;
   std::deque<Climb> own_;
-  std::mutex mutex_;
-  std::condition_variable arrival_;
-  std::vector<Climb*> runs_;
-  std::size_t next_ = 0;
-  bool closed_ = false;
+  std::vector<Climb*> all_;
+  mixtura::Climbs runs_;  // last, so that its helpers are gone before the runs
 };
 
 nb::tuple eigen(DoubleMatrix matrix) {
@@ -347,15 +310,16 @@ void bind_climb(nb::module_& module) {
            "Whether a component would shrink below that floor too; None where arithmetic failed.")
       .def("statistics", &Climb::statistics, "(count, first, second, reference, log likelihood) at the best point.");
   nb::class_<Climbs>(module, "Climbs", "Runs that several threads take one after the other, while more are added.")
-      .def(nb::init<>())
+      .def(nb::init<std::int64_t>(), "slice"_a, "After so many multiplications a thread looks whether it is to stop.")
       .def("add", &Climbs::add, "climb"_a)
       .def("add_all", &Climbs::add_all, "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a,
            nb::keep_alive<1, 2>(), "A run from every start: (S, K), (S, K, D) and S times the covariances' shape.")
       .def("climb", &Climbs::climb, "at"_a, nb::rv_policy::reference_internal)
       .def("ends", &Climbs::ends, "floor"_a, "(degenerate below that floor, objective, gap) of every run; None if one failed.")
+      .def("ask", &Climbs::ask, "helpers"_a, "So many threads beside the caller's begin to take runs.")
       .def("close", &Climbs::close, "No more runs will come: who waits for one may go.")
-      .def("take", &Climbs::take, "The number of a run that no other thread has, -1 if none is left; waits for one to come.")
-      .def("drain", &Climbs::drain, "at"_a, "work"_a,
-           "Runs this one and others to their ends, for about so many multiplications, without the GIL; returns the run\n"
-           "at hand, or -1 where none is left.");
+      .def("stop", &Climbs::stop, "No other run is begun, and those at hand are left soon.")
+      .def("advance", &Climbs::advance, "Takes part for one slice, without the GIL; whether there may be more to do.")
+      .def("left", &Climbs::left, "seconds"_a,
+           "Whether the helpers have left, waiting that long; raises what stopped one of them.");
 }

@@ -33,7 +33,8 @@ void agglomerate(DoubleMatrix rows, DoubleVector weights, int criterion, double 
                        prior, merges.data());
 }
 
-nb::object seed(DoubleMatrix rows, DoubleVector weights, DoubleVector first, DoubleCube rest, OutLabels chosen) {
+nb::object seed(DoubleMatrix rows, DoubleVector weights, DoubleVector first, DoubleCube rest, OutLabels chosen,
+                int threads) {
   const mixtura::SeedingSize size{
       static_cast<std::int64_t>(rows.shape(0)), static_cast<std::int64_t>(rows.shape(1)),
       static_cast<std::int64_t>(rest.shape(0)) + 1, static_cast<std::int64_t>(first.shape(0)),
@@ -47,7 +48,8 @@ nb::object seed(DoubleMatrix rows, DoubleVector weights, DoubleVector first, Dou
   std::vector<double> spread(first.size());
   {
     const nb::gil_scoped_release release;
-    mixtura::seed(rows.data(), weights.data(), size, first.data(), rest.data(), chosen.data(), spread.data());
+    mixtura::seed(rows.data(), weights.data(), size, first.data(), rest.data(), chosen.data(), spread.data(),
+                  threads);
   }
   return to_array(std::move(spread), {first.size()});
 }
@@ -56,7 +58,8 @@ nb::object seed(DoubleMatrix rows, DoubleVector weights, DoubleVector first, Dou
 
 void bind_starts(nb::module_& module) {
   module.def("seed", &seed, "rows"_a.noconvert(), "weights"_a.noconvert(), "first"_a.noconvert(), "rest"_a.noconvert(),
-             "chosen"_a.noconvert(), "Writes the numbers of the rows that are seeds, returns their spread: see seeding.hpp.");
+             "chosen"_a.noconvert(), "threads"_a = 1,
+             "Writes the numbers of the rows that are seeds, returns their spread: see seeding.hpp.");
   module.def("agglomerate", &agglomerate, "rows"_a.noconvert(), "weights"_a.noconvert(), "criterion"_a, "prior"_a,
              "merges"_a.noconvert(), "Writes the tree of merges of the rows: see agglomerate.hpp.");
 }

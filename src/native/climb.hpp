@@ -53,7 +53,8 @@ class Climb {
   void advance(std::int64_t passes);
 
   const Extent& extent() const { return extent_; }
-  std::int64_t n_rows() const { return data_.rows.count; }
+  // Multiplications in a pass, about.
+  std::int64_t products() const { return (extent_.size() + 20 * extent_.components) * data_.rows.count; }
   ClimbStatus status() const { return status_; }
   double gap() const { return gap_; }
   const Parameters& best() const { return best_; }

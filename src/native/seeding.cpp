@@ -1,12 +1,14 @@
 #include "seeding.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
 
+#include "crew.hpp"
 #include "dispatch.hpp"
 
 namespace mixtura {
@@ -16,6 +18,7 @@ namespace {
 using Values = std::vector<double>;
 
 constexpr std::int64_t kBlock = 8;
+constexpr std::int64_t kLeastShared = 100'000;  // multiplications from which on a second thread is worth its waking
 
 std::int64_t whole_eights(std::int64_t count) { return (count + kBlock - 1) / kBlock * kBlock; }
 
@@ -109,10 +112,14 @@ class Seeding {
 }  // namespace
 
 void seed(const double* rows, const double* weights, const SeedingSize& size, const double* first, const double* rest,
-          std::int64_t* chosen, double* spread) {
-  Seeding seeding(rows, weights, size, preferred_level());
-  for (std::int64_t start = 0; start < size.starts; ++start)
-    spread[start] = seeding.run(start, first, rest, chosen + start * size.components);
+          std::int64_t* chosen, double* spread, int threads) {
+  const std::int64_t products = size.rows * size.dimensions * size.starts * size.components * size.candidates;
+  std::atomic<std::int64_t> next = 0;
+  together(products < kLeastShared ? 1 : threads, [&] {
+    Seeding seeding(rows, weights, size, preferred_level());
+    for (std::int64_t start = next++; start < size.starts; start = next++)
+      spread[start] = seeding.run(start, first, rest, chosen + start * size.components);
+  });
 }
 
 }  // namespace mixtura

@@ -11,7 +11,8 @@ struct SeedingSize {
 
 // Numbers (starts, components) of the rows that are seeds, and the weighted mean (starts) of the squared distances from the
 // rows to the nearest of them. `first` (starts) and `rest` (components - 1, starts, candidates) are uniform draws.
+// The sets are shared among the threads.
 void seed(const double* rows, const double* weights, const SeedingSize& size, const double* first, const double* rest,
-          std::int64_t* chosen, double* spread);
+          std::int64_t* chosen, double* spread, int threads);
 
 }  // namespace mixtura

@@ -16,6 +16,7 @@ from laws.test_background import with_background
 from laws.test_climb import NATIVE, problem, starts_near
 from mixtura import climb, em, native_climb
 from mixtura.em import EMOptions, End, Trajectory
+from mixtura.engine import native
 from mixtura.mixture import MixtureStack
 from mixtura.mstep import MStep
 
@@ -26,8 +27,10 @@ def ends(runs: Sequence[Trajectory]) -> Sequence[End]:
 
 @pytest.mark.parametrize("data", ["weighted", "collapsing"])
 def test_a_stack_of_runs_is_each_by_itself(
-    covariance_type: str, engine: Engines, data: str, rng: np.random.Generator
+    covariance_type: str, engine: Engines, data: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On any number of threads, which share even so little."""
+    monkeypatch.setattr(native, "SHARED_WORK", 0)
     rows, weights, k = problem(data, rng)
     to, starts = starts_near(rows, weights, covariance_type, k, 5)
     step, options = MStep(covariance_type, 1e-4), EMOptions(max_iter=9)
@@ -35,7 +38,7 @@ def test_a_stack_of_runs_is_each_by_itself(
     for one in alone:
         climb.run(engine(rows, weights, to), [one])
     for given in (starts, MixtureStack.of(starts)):
-        for threads in (1, 2):
+        for threads in (1, 2, 7):
             runs = climb.run_starts(engine(rows, weights, to, threads), given, step, options)
             assert len(runs) == 5
             for one, end, expected in zip(runs, ends(runs), alone, strict=True):
@@ -112,7 +115,8 @@ def test_one_run_that_fails_is_python_to_do_and_the_others_stay(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_control_c_ends_a_stack(threads: int) -> None:
+def test_control_c_ends_a_stack(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "SHARED_WORK", 0)
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         pytest.skip("Ctrl-C has been given another meaning here")
     rows, weights, k = problem("iris", np.random.default_rng(0))

@@ -63,7 +63,7 @@ def test_seeds_are_those_of_the_paper(weighted: bool, rng: np.random.Generator) 
 def test_compiled_seeds_equal_the_oracle(
     n_rows: int, n_features: int, n_components: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the same bits come out of every instruction set."""
+    """And the same bits come out of every instruction set, and from any number of threads."""
     from mixtura import _native
 
     rows, weights = problem(rng, n_rows, n_features, True)
@@ -71,9 +71,10 @@ def test_compiled_seeds_equal_the_oracle(
     spread, found = seeding.seed(rows, weights, first, rest, expected), []
     for level in _native.levels():
         monkeypatch.setenv("MIXTURA_SIMD", level)
-        chosen = np.full_like(expected, -1)
-        found.append(_native.seed(rows, weights, first, rest, chosen))
-        np.testing.assert_array_equal(rows[chosen], rows[expected])
+        for threads in (1, 2, 7):
+            chosen = np.full_like(expected, -1)
+            found.append(_native.seed(rows, weights, first, rest, chosen, threads))
+            np.testing.assert_array_equal(rows[chosen], rows[expected])
     np.testing.assert_allclose(found[0], spread, rtol=1e-12)
     np.testing.assert_array_equal(found, np.broadcast_to(found[0], np.shape(found)))
 

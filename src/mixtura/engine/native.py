@@ -8,7 +8,6 @@ are bitwise the same for any number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from threading import Lock
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from mixtura import _native
 from mixtura.engine.engine import RowOutput
-from mixtura.engine.threads import helpers, share_out, thread_count
+from mixtura.engine.threads import share_out, thread_count
 from mixtura.quadratic import QuadraticForms, stack
 from mixtura.source import ArraySource, Block, FileSource, Source, partition
 from mixtura.standardization import Standardization
@@ -36,6 +35,9 @@ MOST_NUMBERS = 1 << 16
 
 #: Fewer multiplications than this in a pass are done before a thread has started.
 THREADED_WORK = 2_000_000
+
+#: Runs side by side of fewer multiplications are done before a thread that sleeps in compiled code has woken.
+SHARED_WORK = 500_000
 
 Item = TypeVar("Item")
 
@@ -110,9 +112,9 @@ class NativeEngine:
         several = self._source.n_rows * n_products >= THREADED_WORK
         share_out(self._source.blocks(), work, self._threads if several else 1)
 
-    def helpers(self, work: Callable[[], None], products: int) -> list[Future[None]] | None:
-        """Begin ``work`` on all threads but the calling one; None where so few multiplications are not worth it."""
-        return helpers(work, self._threads) if products >= THREADED_WORK else None
+    def helpers(self, products: int) -> int:
+        """Threads that are worth asking to help with so many multiplications in runs side by side."""
+        return self._threads - 1 if products >= SHARED_WORK else 0
 
     def ground(self, n_products: int, n_runs: int = 1) -> Any | None:
         """The rows as `_native.Climb` takes them; None where passes, so many products a row, are worth several threads.

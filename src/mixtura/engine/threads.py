@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
-__all__ = ["helpers", "one_blas_thread", "share_out", "thread_count"]
+__all__ = ["one_blas_thread", "share_out", "thread_count"]
 
 Item = TypeVar("Item")
 
@@ -35,11 +35,6 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
 
 
-def helpers(work: Callable[[], None], n_threads: int) -> list[Future[None]]:
-    """``work``, begun on all of so many threads but the calling one."""
-    return [_pool(n_threads, os.getpid()).submit(work) for _ in range(n_threads - 1)]
-
-
 def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: int) -> None:
     """Do ``work`` on every item, on that many threads, the calling one among them.
 
@@ -62,7 +57,7 @@ def share_out(items: Iterable[Item], work: Callable[[Item], None], n_threads: in
         while (item := take()) is not end:
             work(item)
 
-    others = helpers(drain, n_threads)
+    others = [_pool(n_threads, os.getpid()).submit(drain) for _ in range(n_threads - 1)]
     try:
         drain()
     except BaseException:

@@ -14,6 +14,7 @@ from mixtura import search
 from mixtura.covariance import nearest_member
 from mixtura.em import EMOptions
 from mixtura.engine import Engine, create_engine
+from mixtura.engine.threads import thread_count
 from mixtura.estep import moments_of
 from mixtura.estimators.base import check_random_state
 from mixtura.estimators.incomplete import filled
@@ -120,24 +121,26 @@ class StartMaker:
 
     def _searched(self, name: str, engine: Engine, options: EMOptions, rng: np.random.RandomState) -> Mixture:
         """The best optimum that a search finds; `report` says what it tried."""
-        n_parameters = self._n_parameters()
+        estimator, n_parameters = self.estimator, self._n_parameters()
         fine = self._subsample(search.fine_rows(self.source.n_rows, n_parameters), rng)
         coarse = self._subsample(search.coarse_rows(self.source.n_rows, n_parameters), rng)
         fine_engine = engine if fine is self.source else self._engine(fine)
         coarse_engine = engine if coarse is self.source else self._engine(coarse)
         sample = self._sample(coarse)
-        k = self.estimator.n_components
+        k = estimator.n_components
         n_starts = 1 if name in DETERMINISTIC else search.start_count(k)
         n_starts = n_starts if self.fixed is None else search.MOST_STARTS
         if name in SEEDED:
-            starts: Sequence[Mixture] = self._arranged(seeded_starts(sample, k, n_starts, self._free, rng), sample, rng)
+            n_threads = thread_count(estimator.n_threads)
+            starts: Sequence[Mixture] = seeded_starts(sample, k, n_starts, self._free, rng, n_threads)
+            starts = self._arranged(starts, sample, rng)
         else:
             starts = self._made(sample, name, n_starts, rng)
         hunt = search.Search(coarse_engine, fine_engine, self.source.total_weight, self.mstep, options, self.on_search)
         starts = starts if self.fixed is None else [self._ordered(start) for start in starts]
         end = hunt.best(starts)
         self.reports.append(hunt.report)
-        if getattr(self.estimator, "trace", False):
+        if getattr(estimator, "trace", False):
             self.leading.extend(starts_that_lead_to(end, starts, fine_engine, self.mstep, options))
         return end.mixture if self.fixed is None else end.mixture.take(np.argsort(self.fixed.order))
 

@@ -6,7 +6,8 @@ installed, else `seed`, which is also the oracle that it is tested against.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +18,32 @@ __all__ = ["seed", "seeds"]
 
 
 def seeds(
-    rows: Array, weights: Array, n_components: int, n_starts: int, rng: np.random.RandomState
+    rows: Array, weights: Array, n_components: int, n_starts: int, rng: np.random.RandomState, n_threads: int = 1
 ) -> tuple[Array, Array]:
     """Several sets of seeds of rows (n, D): (S, K, D), and the mean squared distance of the rows to the nearest (S,).
 
     Each seed is the best of 2 + log K candidates drawn with probability
     proportional to weight times squared distance to the seeds so far. The draw
     inverts the cumulative weight, so that a row of weight two is as two rows.
+    Compiled, the sets are shared among threads.
     """
     first = rng.uniform(size=n_starts)
     rest = rng.uniform(size=(n_components - 1, n_starts, 2 + int(np.log(n_components))))
     chosen = np.empty((n_starts, n_components), dtype=np.int64)
-    spread = _fastest()(np.ascontiguousarray(rows), np.ascontiguousarray(weights), first, rest, chosen)
+    given = np.ascontiguousarray(rows), np.ascontiguousarray(weights), first, rest, chosen
+    compiled = _compiled()
+    spread = seed(*given) if compiled is None else compiled(*given, n_threads)
     return rows[chosen], spread
 
 
-def _fastest() -> Callable[..., Array]:
-    """The compiled one where there is one that this processor can run."""
+@lru_cache(maxsize=1)
+def _compiled() -> Any | None:
+    """What does the same as `seed`, where there is one that this processor can run."""
     try:
         from mixtura import _native
     except ImportError:
-        return seed
-    return _native.seed if _native.levels() else seed
+        return None
+    return _native.seed if _native.levels() else None
 
 
 def seed(rows: Array, weights: Array, first: Array, rest: Array, chosen: NDArray[np.int64]) -> Array:
