@@ -1,6 +1,6 @@
-"""Whole runs of EM in native calls, where the rows are few; `em.run` does the rest.
+"""Whole runs of EM in native calls, where passes are short; `em.run` does the rest.
 
-On small data an iteration of `em.run` is all Python: its kernel takes microseconds.
+There an iteration of `em.run` is mostly Python: its kernel takes microseconds.
 The native climb is the same state machine, M-step and acceleration in C++, with
 the constants that stand in the Python modules; the Python loop is its oracle
 (tests/laws/test_climb.py).
@@ -9,14 +9,15 @@ the constants that stand in the Python modules; the Python loop is its oracle
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
+from typing import Any
 
 from mixtura import em
 from mixtura.em import EMOptions, End, Status, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep
-from mixtura.native_climb import MOST_SIDE_BY_SIDE, Climb, Crowd, Settings, Stack
+from mixtura.native_climb import Climb, Crowd, Settings, Stack
 from mixtura.shape import Shape
 
 __all__ = ["ends_of", "run", "run_each", "run_starts"]
@@ -44,10 +45,10 @@ def run(
     if on_pass is None:
         run_each((engine, one) for one in trajectories)
         return
-    settings = Settings(engine, len(trajectories))
+    settings = Settings(engine)
     climbs = [climb for one in trajectories if (climb := settings.climb(one)) is not None]
     try:
-        _run_in_step(climbs, lambda: on_pass(trajectories))
+        _run_in_step(engine, climbs, lambda: on_pass(trajectories))
     except KeyboardInterrupt:
         _interrupt(trajectories, climbs)
         raise
@@ -68,23 +69,28 @@ def run_each(runs: Iterable[tuple[Engine, Trajectory]]) -> None:
     KeyboardInterrupt
         With every trajectory that was made in a sound state.
     """
-    coming = iter(runs)
-    first = list(islice(coming, MOST_SIDE_BY_SIDE))
     settings: dict[Engine, Settings] = {}
     all_runs: list[tuple[Engine, Trajectory]] = []
     crowd = Crowd()
+    read: dict[Engine, list[Climb]] = {}  # over rows that no memory holds
     try:
-        for engine, one in chain(first, coming):
+        for engine, one in runs:
             all_runs.append((engine, one))
             if engine not in settings:
-                settings[engine] = Settings(engine, len(first))
-            if (climb := settings[engine].climb(one)) is not None:
+                settings[engine] = Settings(engine)
+            if (climb := settings[engine].climb(one)) is None:
+                continue
+            if climb.held:
                 crowd.add(engine, climb)
+            else:
+                read.setdefault(engine, []).append(climb)
         crowd.finish()
+        for engine, climbs in read.items():
+            _run_in_step(engine, climbs)
     except BaseException as error:
         crowd.abandon()
         if isinstance(error, KeyboardInterrupt):
-            _interrupt([one for _, one in all_runs], crowd.climbs)
+            _interrupt([one for _, one in all_runs], [*crowd.climbs, *chain(*read.values())])
         raise
     for engine, group in _still_running(all_runs):
         em.run(engine, group)
@@ -106,7 +112,7 @@ def run_starts(engine: Engine, starts: Sequence[Mixture], mstep: MStep, options:
     sequence of Trajectory
         In the order of the starts. `ends_of` tells them apart without making one.
     """
-    stack = Settings(engine, len(starts)).stack(starts, mstep, options)
+    stack = Settings(engine).stack(starts, mstep, options)
     if stack is not None:
         crowd = Crowd()
         try:
@@ -118,7 +124,7 @@ def run_starts(engine: Engine, starts: Sequence[Mixture], mstep: MStep, options:
         if stack.ended():
             return stack
     trajectories = [Trajectory(start, mstep, options) for start in starts] if stack is None else stack[:]
-    em.run(engine, trajectories)  # those that have not ended
+    run_each((engine, one) for one in trajectories if one.status is Status.RUNNING)
     return trajectories
 
 
@@ -135,11 +141,15 @@ def _interrupt(trajectories: Iterable[Trajectory], climbs: Iterable[Climb]) -> N
         one.status = Status.INTERRUPTED if one.status is Status.RUNNING else one.status
 
 
-def _run_in_step(climbs: Sequence[Climb], on_pass: Callable[[], None]) -> None:
+def _run_in_step(engine: Any, climbs: Sequence[Climb], on_pass: Callable[[], None] = lambda: None) -> None:
     """A pass of every run, a word about it, and on to the next."""
     while active := [climb for climb in climbs if climb.running]:
         for climb in active:
-            climb.native.advance(1)
+            if climb.held:
+                climb.native.advance(1)
+        if read := [climb.native for climb in active if not climb.held]:
+            engine.advance(read)
+        for climb in active:
             climb.settle()
         on_pass()
 

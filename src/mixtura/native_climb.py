@@ -36,9 +36,6 @@ PATIENCE = 0.05
 #: Passes that a run may be expected to make, where the question is whether a second thread is worth its start.
 USUAL_PASSES = 10
 
-#: Runs side by side that are counted on to keep all threads busy.
-MOST_SIDE_BY_SIDE = 8
-
 
 @dataclass(eq=False)
 class _Reached:
@@ -79,6 +76,7 @@ class Climb:
     native: Any
     products: int  # in a pass
     total_weight: float
+    held: bool = True  # are the rows in memory
 
     @property
     def running(self) -> bool:
@@ -134,9 +132,8 @@ class Stack(Sequence[Trajectory]):
 class Settings:
     """What native runs on one engine are given: the rows, and settings that most runs of a search share."""
 
-    def __init__(self, engine: Engine, n_runs: int = 1) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._offer = getattr(engine, "ground", None)
-        self._n_runs = min(n_runs, MOST_SIDE_BY_SIDE)
         self._known: dict[tuple[int, int], tuple[MStep, EMOptions, Any | None]] = {}
 
     def stack(self, starts: Sequence[Mixture], mstep: MStep, options: EMOptions) -> Stack | None:
@@ -145,17 +142,17 @@ class Settings:
             return None
         products, ground = self._ground(starts[0])
         settings = None if ground is None else self._settings(mstep, options)
-        if ground is None or settings is None:
+        if ground is None or settings is None or not ground.n_rows:
             return None
         return Stack(MixtureStack.of(starts), mstep, options, ground, settings, products * ground.n_rows)
 
     def _ground(self, start: Mixture) -> tuple[int, Any | None]:
-        """Products a row that a pass takes, and the rows, where such a pass is for one thread."""
+        """Products a row that a pass takes, and the rows, where such a pass is one of compiled code."""
         n_components, n_features = start.means.shape
         products = start.covariances.size + 20 * n_components
         if n_features > MAX_FEATURES or start.background is not None or self._offer is None:
             return products, None
-        return products, self._offer(products, self._n_runs)
+        return products, self._offer(products)
 
     def climb(self, one: Trajectory) -> Climb | None:
         """The native run from a trajectory's start; None where Python has to do it."""
@@ -167,7 +164,7 @@ class Settings:
         if ground is None or settings is None:
             return None
         native = _compiled().Climb(ground, settings, start.weights[None], start.means[None], start.covariances[None])
-        return Climb(one, native, products * ground.n_rows, ground.total_weight)
+        return Climb(one, native, products * ground.n_rows, ground.total_weight, ground.n_rows > 0)
 
     def _of(self, one: Trajectory) -> Any | None:
         """Settings of a trajectory; None where the climb does not know its M-step or covariance model."""

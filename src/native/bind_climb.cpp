@@ -43,12 +43,12 @@ const mixtura::CovarianceModel& to_covariance(const std::string& name) {
 class Ground {
  public:
   Ground(AnyRows rows, std::optional<DoubleVector> weights, double total_weight, Offsets bounds, DoubleVector shift,
-         DoubleVector inverse_scale, const std::string& level)
+         DoubleVector inverse_scale, const std::string& level, int threads, std::int64_t least_shared)
       : rows_(std::move(rows)), weights_(std::move(weights)), level_(mixtura::find_level(level)) {
     require(shift.size() > 0 && inverse_scale.size() == shift.size(), "shift and inverse_scale must have equal sizes");
     const mixtura::Rows rows_view = to_rows(rows_, static_cast<std::int64_t>(shift.size()));
     data_ = {rows_view,       to_weights(weights_, rows_view), total_weight, copy_of(bounds), copy_of(shift),
-             copy_of(inverse_scale), {}};
+             copy_of(inverse_scale), threads, least_shared, {}};
     require(data_.bounds.size() >= 2 && data_.bounds.front() == 0 && data_.bounds.back() == rows_view.count &&
                 std::is_sorted(data_.bounds.begin(), data_.bounds.end()),
             "bounds must rise from 0 to the number of rows");
@@ -137,6 +137,24 @@ class Climb {
     climb_.advance(passes);
   }
 
+  std::int64_t begin_pass() { return packed_size_ = climb_.begin_pass(); }
+
+  void reduce(AnyRows rows, std::optional<DoubleVector> weights, OutVector packed) const {
+    const mixtura::Rows block = to_rows(rows, climb_.extent().dimensions);
+    const double* mass = to_weights(weights, block);
+    require(static_cast<std::int64_t>(packed.size()) == packed_size_, "packed has the wrong size");
+    if (packed_size_ == 0) return;
+    nb::gil_scoped_release release;
+    climb_.reduce(block, mass, packed.data());
+  }
+
+  void end_pass(DoubleVector packed) {
+    require(static_cast<std::int64_t>(packed.size()) == packed_size_, "packed has the wrong size");
+    packed_size_ = 0;
+    climb_.end_pass(packed.data());
+  }
+
+  std::int64_t row_products() const { return climb_.row_products(); }
   mixtura::Climb& run() { return climb_; }
   int status() const { return static_cast<int>(climb_.status()); }
   std::size_t passes() const { return climb_.history().size(); }
@@ -190,6 +208,7 @@ class Climb {
   }
 
   mixtura::Climb climb_;
+  std::int64_t packed_size_ = 0;  // in the pass at hand
 };
 
 // Keeps the runs of a mixtura::Climbs.
@@ -281,11 +300,12 @@ void bind_climb(nb::module_& module) {
   module.def("covariance_models", &mixtura::covariance_names, "mclust's names of the models that Climb knows.");
   module.def("covariance_constants", &covariance_constants, "Constants of covariance/*.py that the C++ repeats.");
   module.def("eigen", &eigen, "matrix"_a, "Eigenvalues in ascending order and eigenvectors of a symmetric matrix.");
-  nb::class_<Ground>(module, "Ground", "Rows in blocks, in standardised coordinates, for any number of climbs.")
+  nb::class_<Ground>(module, "Ground", "Rows in blocks, in standardised coordinates, for any number of climbs.\n"
+                             "Without rows, for passes over blocks that come one by one.")
       .def(nb::init<AnyRows, std::optional<DoubleVector>, double, Offsets, DoubleVector, DoubleVector,
-                    const std::string&>(),
+                    const std::string&, int, std::int64_t>(),
            "rows"_a.noconvert(), "weights"_a.none(), "total_weight"_a, "bounds"_a, "shift"_a, "inverse_scale"_a,
-           "level"_a)
+           "level"_a, "threads"_a, "least_shared"_a)
       .def_prop_ro("n_rows", [](const Ground& ground) { return ground.data().rows.count; })
       .def_prop_ro("total_weight", [](const Ground& ground) { return ground.data().total_weight; });
   nb::class_<Settings>(module, "Settings", "A covariance model, its M-step's floor, and when to stop.")
@@ -300,6 +320,11 @@ void bind_climb(nb::module_& module) {
            "ground"_a, "settings"_a, "weights"_a, "means"_a, "covariances"_a, nb::keep_alive<1, 2>(),
            "From the first of the starts.")
       .def("advance", &Climb::advance, "passes"_a, "Makes that many passes, or fewer if the run ends; without the GIL.")
+      .def("begin_pass", &Climb::begin_pass, "A pass over rows that are not in the ground: the size of a block's sum, 0 if it has ended.")
+      .def("reduce", &Climb::reduce, "rows"_a.noconvert(), "weights"_a.none(), "packed"_a.noconvert(),
+           "Writes a block's sum, without the GIL.")
+      .def("end_pass", &Climb::end_pass, "packed"_a, "The sum over all blocks.")
+      .def_prop_ro("row_products", &Climb::row_products, "Multiplications that a row takes, about.")
       .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
       .def_prop_ro("passes", &Climb::passes)
       .def("course", &Climb::course, "(status, history, gap, collapsed or None) so far.")

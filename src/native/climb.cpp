@@ -1,14 +1,17 @@
 #include "climb.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <numbers>
 #include <numeric>
 #include <utility>
 
+#include "crew.hpp"
 #include "dispatch.hpp"
 #include "linear.hpp"
+#include "ordered_sum.hpp"
 
 namespace mixtura {
 namespace {
@@ -97,10 +100,22 @@ void Climb::leave() {
 }
 
 void Climb::advance(std::int64_t passes) {
-  if (status_ != ClimbStatus::kRunning) return;
-  if (!work_) begin();
   for (; passes > 0 && status_ == ClimbStatus::kRunning; --passes) {
-    if (pass(work_->pass_statistics))
+    if (begin_pass() > 0) sum_blocks();
+    end_pass(work_->packed.data());
+  }
+}
+
+std::int64_t Climb::begin_pass() {
+  if (status_ != ClimbStatus::kRunning) return 0;
+  if (!work_) begin();
+  return status_ == ClimbStatus::kRunning ? planned().plan().packed_size : 0;
+}
+
+void Climb::end_pass(const double* packed) {
+  if (!work_) return;
+  if (status_ == ClimbStatus::kRunning) {
+    if (unpack(packed, work_->pass_statistics))
       absorb(work_->pass_statistics);
     else
       status_ = ClimbStatus::kFailed;
@@ -145,23 +160,38 @@ const Planner& Climb::planned() {
   return *work_->planner;
 }
 
-// The E-step at the proposal: blocks in their order, whose sums add; false if the statistics are not finite.
-bool Climb::pass(Statistics& statistics) {
-  const Planner& planner = planned();
-  const Plan& plan = planner.plan();
-  double* scratch = thread_scratch(plan.scratch.size);
-  work_->packed.resize(plan.packed_size);
-  work_->block_sums.resize(plan.packed_size);
+void Climb::reduce(const Rows& rows, const double* weights, double* packed) const {
+  const Plan& plan = work_->planner->plan();
+  level_.reduce(plan, rows, weights, packed, thread_scratch(plan.scratch.size));
+}
+
+// The sums of the blocks, added in their order whoever makes them.
+void Climb::sum_blocks() {
+  const std::size_t blocks = data_.bounds.size() - 1;
   const std::int64_t item = data_.rows.is_float32 ? sizeof(float) : sizeof(double);
-  for (std::size_t b = 0; b + 1 < data_.bounds.size(); ++b) {
-    const std::int64_t start = data_.bounds[b];
-    const Rows rows{static_cast<const char*>(data_.rows.data) + start * data_.rows.stride * item,
-                    data_.rows.is_float32, data_.bounds[b + 1] - start, data_.rows.stride, data_.rows.turned};
-    level_.reduce(plan, rows, data_.weights ? data_.weights + start : nullptr,
-                  b == 0 ? work_->packed.data() : work_->block_sums.data(), scratch);
-    for (std::size_t i = 0; b > 0 && i < work_->packed.size(); ++i) work_->packed[i] += work_->block_sums[i];
-  }
-  planner.unpack(work_->packed.data(), work_->sums);
+  const auto sum = [&](std::size_t block, Values& packed) {
+    const std::int64_t start = data_.bounds[block];
+    packed.resize(work_->planner->plan().packed_size);
+    reduce({static_cast<const char*>(data_.rows.data) + start * data_.rows.stride * item, data_.rows.is_float32,
+            data_.bounds[block + 1] - start, data_.rows.stride, data_.rows.turned},
+           data_.weights ? data_.weights + start : nullptr, packed.data());
+  };
+  if (blocks == 1) return sum(0, work_->packed);
+  OrderedSum total(work_->packed);
+  std::atomic<std::size_t> next = 0;
+  together(products() < data_.least_shared ? 1 : std::min(data_.threads, static_cast<int>(blocks)), [&] {
+    Values packed;
+    for (std::size_t block = next++; block < blocks; block = next++) {
+      sum(block, packed);
+      total.add(block, packed);
+    }
+  });
+}
+
+// The E-step's result; false if it is not finite.
+bool Climb::unpack(const double* packed, Statistics& statistics) {
+  const Planner& planner = *work_->planner;
+  planner.unpack(packed, work_->sums);
   std::swap(statistics.count, work_->sums.count);
   std::swap(statistics.first, work_->sums.first);
   std::swap(statistics.second, work_->sums.second);

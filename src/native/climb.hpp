@@ -35,6 +35,8 @@ struct ClimbData {
   double total_weight;
   std::vector<std::int64_t> bounds;
   Values shift, inverse_scale;
+  int threads;                // that share the blocks of a pass
+  std::int64_t least_shared;  // of so many multiplications or more
   Values turned;
 
   void turn(const Level& level);
@@ -53,8 +55,15 @@ class Climb {
   void advance(std::int64_t passes);
 
   const Extent& extent() const { return extent_; }
-  // Multiplications in a pass, about.
-  std::int64_t products() const { return (extent_.size() + 20 * extent_.components) * data_.rows.count; }
+  // A pass over rows that lie elsewhere: begun, which tells the size of a sum; of each block the sum, by any thread; and their
+  // sum. Nothing happens in a run that has ended.
+  std::int64_t begin_pass();
+  void reduce(const Rows& rows, const double* weights, double* packed) const;
+  void end_pass(const double* packed);
+
+  // Multiplications that a row takes, about, and a pass.
+  std::int64_t row_products() const { return extent_.size() + 20 * extent_.components; }
+  std::int64_t products() const { return row_products() * data_.rows.count; }
   ClimbStatus status() const { return status_; }
   double gap() const { return gap_; }
   const Parameters& best() const { return best_; }
@@ -84,7 +93,7 @@ class Climb {
     Statistics pass_statistics, target;
     std::optional<Planner> planner;  // of the last pass: the next one's differs in its parameters alone
     Moments sums;
-    Values packed, block_sums, scatter, count, logs;
+    Values packed, scatter, count, logs;
   };
 
   static std::unique_ptr<Work>& spare();
@@ -92,7 +101,8 @@ class Climb {
   void leave();
   bool plan_serves(Form form) const;
 
-  bool pass(Statistics& statistics);
+  void sum_blocks();
+  bool unpack(const double* packed, Statistics& statistics);
   Form choose_form();
   const Planner& planned();
   void absorb(Statistics& statistics);

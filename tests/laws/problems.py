@@ -58,7 +58,9 @@ ENGINES = _engines()
 ORACLE = ENGINES[0]
 
 #: Laws that can be imported only where the native engine was built.
-NATIVE_LAWS = ("test_arithmetics_agree.py", "test_climb.py", "test_climb_stacks.py", "test_threads.py")
+NATIVE_LAWS = tuple(
+    f"test_{name}.py" for name in ("arithmetics_agree", "climb", "climb_stacks", "crew", "streamed_climbs", "threads")
+)
 
 
 def random_spd(rng: np.random.Generator, n_matrices: int, n_features: int, spread: float = 3.0) -> Array:

@@ -19,6 +19,7 @@ from mixtura import _native, climb, em, native_climb
 from mixtura.covariance import MODELS, orientation, volumes
 from mixtura.datasets import load_old_faithful
 from mixtura.em import EMOptions, Status, Trajectory
+from mixtura.engine import native as engines
 from mixtura.engine.engine import Engine
 from mixtura.estep import statistics_of_partition
 from mixtura.mixture import Mixture
@@ -130,15 +131,24 @@ def test_bitwise_the_same_for_any_number_of_threads(model: str, native: Engines,
                 assert np.array_equal(getattr(one.mixture, name), getattr(alone.mixture, name)), name
 
 
-def test_several_blocks_of_rows(model: str, native: Engines, rng: np.random.Generator) -> None:
-    rows = rng.permutation(np.concatenate([load_iris().data + rng.normal(0, 0.1, (150, 4)) for _ in range(30)]))
+def test_several_blocks_of_rows(
+    model: str, native: Engines, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bits from any number of threads that share them."""
+    monkeypatch.setattr(engines, "SHARED_WORK", 0)
+    rows = rng.permutation(np.concatenate([load_iris().data + rng.normal(0, 0.1, (150, 4)) for _ in range(40)]))
     to, starts = starts_near(rows, None, model, 3, 1)
-    engine, options = native(rows, None, to), EMOptions(max_iter=10)
-    ours, expected = (Trajectory(starts[0], MStep(model), options) for _ in range(2))
-    assert native_climb.Settings(engine).climb(ours) is not None
-    climb.run(engine, [ours])
-    em.run(engine, [expected])
-    assert_same_run(ours, expected)
+    options = EMOptions(max_iter=10)
+    expected = Trajectory(starts[0], MStep(model), options)
+    em.run(native(rows, None, to), [expected])
+    histories = []
+    for threads in (1, 2, 7):
+        engine, ours = native(rows, None, to, threads), Trajectory(starts[0], MStep(model), options)
+        assert native_climb.Settings(engine).climb(ours) is not None
+        climb.run(engine, [ours])
+        assert_same_run(ours, expected)
+        histories.append(ours.history)
+    assert histories[0] == histories[1] == histories[2]
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32"])
@@ -171,8 +181,9 @@ def test_what_the_climb_does_not_know_is_left_to_python(monkeypatch: pytest.Monk
     begun = Trajectory(starts[0], MStep("VVV"), EMOptions())
     begun.absorb(engine.reduce([begun.forms])[0])
     assert native_climb.Settings(engine).climb(begun) is None, "a run that has begun"
-    large = NATIVE[0](np.tile(rows, (200, 1)), None, to)
-    assert native_climb.Settings(large).climb(fresh) is None, "a pass that is worth several threads"
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "CLIMBED_WORK", rows.size)
+        assert native_climb.Settings(engine).climb(fresh) is None, "a pass that takes longer than Python does"
 
     class OtherMStep(MStep):
         """As a prior would be added."""

@@ -17,8 +17,6 @@ from mixtura.em import EMOptions
 from mixtura.engine import native
 from mixtura.mstep import MStep
 
-pytestmark = pytest.mark.skipif(not NATIVE, reason="the native engine was not built")
-
 FORKING = """
 import os, sys
 import numpy as np

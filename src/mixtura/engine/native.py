@@ -20,7 +20,7 @@ from mixtura import _native
 from mixtura.engine.engine import RowOutput
 from mixtura.engine.threads import share_out, thread_count
 from mixtura.quadratic import QuadraticForms, stack
-from mixtura.source import ArraySource, Block, FileSource, Source, partition
+from mixtura.source import ArraySource, Block, Source, partition
 from mixtura.standardization import Standardization
 from mixtura.suffstats import SufficientStats
 
@@ -36,8 +36,11 @@ MOST_NUMBERS = 1 << 16
 #: Fewer multiplications than this in a pass are done before a thread has started.
 THREADED_WORK = 2_000_000
 
-#: Runs side by side of fewer multiplications are done before a thread that sleeps in compiled code has woken.
+#: Fewer multiplications in a round of runs, or a pass of one, are done before a thread of compiled code has woken.
 SHARED_WORK = 500_000
+
+#: Whole runs are made in compiled code where passes have fewer multiplications; in others Python hardly shows.
+CLIMBED_WORK = 64_000_000
 
 Item = TypeVar("Item")
 
@@ -116,30 +119,41 @@ class NativeEngine:
         """Threads that are worth asking to help with so many multiplications in runs side by side."""
         return self._threads - 1 if products >= SHARED_WORK else 0
 
-    def ground(self, n_products: int, n_runs: int = 1) -> Any | None:
-        """The rows as `_native.Climb` takes them; None where passes, so many products a row, are worth several threads.
-
-        Runs side by side keep the threads busy with longer passes than one run does. What is small enough depends
-        on the rows and the runs, not on the threads, so that neither does the result.
-        """
-        return None if self._source.n_rows * n_products >= THREADED_WORK * n_runs else self._ground
+    def ground(self, n_products: int) -> Any | None:
+        """The rows as `_native.Climb` takes them; None where passes, so many products a row, hide what Python takes."""
+        return None if self._source.n_rows * n_products >= CLIMBED_WORK else self._ground
 
     @cached_property
-    def _ground(self) -> Any | None:
-        if isinstance(self._source, FileSource) and not self._source.may_hold(self._source.n_rows):
-            return None  # few multiplications, and still more memory than the user gives
-        source = self._source if isinstance(self._source, ArraySource) else self._source.take(slice(None))
-        begins = [part.start for part in partition.block_slices(source.n_rows)]
-        bounds = np.array([*begins, source.n_rows], dtype=np.int64)
+    def _ground(self) -> Any:
+        source = self._source.at_hand()
+        held = isinstance(source, ArraySource)  # else it is more than the user gives, and read in every pass
+        begins = [part.start for part in partition.block_slices(source.n_rows)] if held else [0]
+        bounds = np.array([*begins, source.n_rows if held else 0], dtype=np.int64)
         return _native.Ground(
-            source.rows,
-            source.weights,
+            source.rows if held else np.empty((0, source.n_features)),
+            source.weights if held else None,
             source.total_weight,
             bounds,
             self._shift,
             self._inverse_scale,
             self._level,
+            self._threads,
+            SHARED_WORK,
         )
+
+    def advance(self, runs: Sequence[Any]) -> None:
+        """A pass of native runs on a ground without rows: each block is read once for all of them."""
+        totals = [OrderedSum(run.begin_pass()) for run in runs]
+
+        def partial(block: Block) -> None:
+            for run, total in zip(runs, totals, strict=True):
+                packed = np.empty(total.values.size)
+                run.reduce(block.rows, block.weights, packed)
+                total.add(block.start, block.start + block.rows.shape[0], packed)
+
+        self._share(partial, sum(run.row_products for run in runs))
+        for run, total in zip(runs, totals, strict=True):
+            run.end_pass(total.values)
 
     def _products(self, forms: Sequence[QuadraticForms]) -> int:
         return sum(form.whitener.size + 20 * form.n_components for form in forms)
