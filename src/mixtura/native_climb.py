@@ -224,7 +224,7 @@ class Crowd:
         self.climbs: list[Climb] = []
         self._n_runs = 0
         self._expected = 0  # multiplications
-        self._asked = False
+        self._asked = 0  # threads
 
     @cached_property
     def _queue(self) -> Any:
@@ -247,9 +247,10 @@ class Crowd:
         self._ask(engine)
 
     def _ask(self, engine: Any) -> None:
-        if not self._asked and self._n_runs > 1 and (helpers := engine.helpers(self._expected)):
-            self._queue.ask(helpers)
-            self._asked = True
+        helpers = engine.helpers(self._expected, self._n_runs)
+        if helpers > self._asked:
+            self._queue.ask(helpers - self._asked)
+            self._asked = helpers
 
     def finish(self) -> None:
         """Run all to their ends."""
@@ -269,5 +270,5 @@ class Crowd:
             self._wait()
 
     def _wait(self) -> None:
-        while self._asked and not self._queue.left(PATIENCE):
+        while self._asked > 0 and not self._queue.left(PATIENCE):
             pass

@@ -52,6 +52,7 @@ class Ground {
     require(data_.bounds.size() >= 2 && data_.bounds.front() == 0 && data_.bounds.back() == rows_view.count &&
                 std::is_sorted(data_.bounds.begin(), data_.bounds.end()),
             "bounds must rise from 0 to the number of rows");
+    require(threads >= 1 && least_shared >= 1, "threads and least_shared must be positive");
     data_.turn(level_);
   }
 
@@ -341,7 +342,7 @@ void bind_climb(nb::module_& module) {
            nb::keep_alive<1, 2>(), "A run from every start: (S, K), (S, K, D) and S times the covariances' shape.")
       .def("climb", &Climbs::climb, "at"_a, nb::rv_policy::reference_internal)
       .def("ends", &Climbs::ends, "floor"_a, "(degenerate below that floor, objective, gap) of every run; None if one failed.")
-      .def("ask", &Climbs::ask, "helpers"_a, "So many threads beside the caller's begin to take runs.")
+      .def("ask", &Climbs::ask, "helpers"_a, "So many more threads beside the caller's begin to take runs.")
       .def("close", &Climbs::close, "No more runs will come: who waits for one may go.")
       .def("stop", &Climbs::stop, "No other run is begun, and those at hand are left soon.")
       .def("advance", &Climbs::advance, "Takes part for one slice, without the GIL; whether there may be more to do.")

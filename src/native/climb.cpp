@@ -179,7 +179,8 @@ void Climb::sum_blocks() {
   if (blocks == 1) return sum(0, work_->packed);
   OrderedSum total(work_->packed);
   std::atomic<std::size_t> next = 0;
-  together(products() < data_.least_shared ? 1 : std::min(data_.threads, static_cast<int>(blocks)), [&] {
+  const std::int64_t worth = std::min<std::int64_t>(blocks, 1 + products() / data_.least_shared);
+  together(static_cast<int>(std::min<std::int64_t>(data_.threads, worth)), [&] {
     Values packed;
     for (std::size_t block = next++; block < blocks; block = next++) {
       sum(block, packed);

@@ -35,8 +35,8 @@ struct ClimbData {
   double total_weight;
   std::vector<std::int64_t> bounds;
   Values shift, inverse_scale;
-  int threads;                // that share the blocks of a pass
-  std::int64_t least_shared;  // of so many multiplications or more
+  int threads;                // that share the blocks of a pass, at most
+  std::int64_t least_shared;  // multiplications that another thread is worth
   Values turned;
 
   void turn(const Level& level);

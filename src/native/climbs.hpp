@@ -25,7 +25,7 @@ class Climbs {
   // The run outlives this.
   void add(Climb& run);
 
-  // So many threads beside the caller's begin to take runs.
+  // So many more threads beside the caller's begin to take runs.
   void ask(int helpers) { help_.ask(helpers); }
 
   // No more will come.

@@ -55,11 +55,13 @@ class Crew {
 
   void call(Help& help, int helpers) {
     const std::lock_guard lock(mutex_);
-    help.wanted_ = std::min(helpers, raise_to(helpers));
-    if (help.wanted_ == 0) return;
-    calls_.push_back(&help);
-    wanted_ += help.wanted_;
-    for (int asleep = std::min(help.wanted_, wanted_ - awake_); asleep > 0; --asleep) called_.notify_one();
+    const int more = std::min(helpers, raise_to(help.asked_ + helpers) - help.asked_);
+    if (more <= 0) return;
+    if (help.wanted_ == 0) calls_.push_back(&help);
+    help.asked_ += more;
+    help.wanted_ += more;
+    wanted_ += more;
+    for (int asleep = std::min(more, wanted_ - awake_); asleep > 0; --asleep) called_.notify_one();
   }
 
   bool dismissed(Help& help, std::chrono::microseconds most) {

@@ -19,7 +19,7 @@ class Help {
   Help& operator=(const Help&) = delete;
   ~Help();
 
-  // So many of the process's threads do the work too, as soon as they are free.
+  // So many more of the process's threads do the work too, as soon as they are free.
   void ask(int helpers);
 
   // Those that have not begun need not; whether the others have ended within that time. Throws what one of them threw.
@@ -30,7 +30,8 @@ class Help {
 
   std::function<void()> work_;
   Crew* crew_ = nullptr;  // that was asked
-  int wanted_ = 0;        // guarded by the crew, as what follows
+  int asked_ = 0;         // guarded by the crew, as what follows
+  int wanted_ = 0;        // of those asked, who have not begun
   std::atomic<int> busy_ = 0;
   std::exception_ptr error_;
 };

@@ -18,7 +18,7 @@ namespace {
 using Values = std::vector<double>;
 
 constexpr std::int64_t kBlock = 8;
-constexpr std::int64_t kLeastShared = 100'000;  // multiplications from which on a second thread is worth its waking
+constexpr std::int64_t kLeastShared = 100'000;  // multiplications that another thread is worth
 
 std::int64_t whole_eights(std::int64_t count) { return (count + kBlock - 1) / kBlock * kBlock; }
 
@@ -114,8 +114,9 @@ class Seeding {
 void seed(const double* rows, const double* weights, const SeedingSize& size, const double* first, const double* rest,
           std::int64_t* chosen, double* spread, int threads) {
   const std::int64_t products = size.rows * size.dimensions * size.starts * size.components * size.candidates;
+  const std::int64_t worth = std::min(size.starts, 1 + products / kLeastShared);
   std::atomic<std::int64_t> next = 0;
-  together(products < kLeastShared ? 1 : threads, [&] {
+  together(static_cast<int>(std::min<std::int64_t>(threads, worth)), [&] {
     Seeding seeding(rows, weights, size, preferred_level());
     for (std::int64_t start = next++; start < size.starts; start = next++)
       spread[start] = seeding.run(start, first, rest, chosen + start * size.components);

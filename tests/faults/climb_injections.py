@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from pytest import MonkeyPatch
@@ -10,6 +12,7 @@ from pytest import MonkeyPatch
 from faults.injections import Inject, changed
 from mixtura import native_climb
 from mixtura.engine.native import NativeEngine
+from mixtura.source import Block
 
 
 def constant_of_its_own(place: int, change: Callable[[float], float]) -> Inject:
@@ -21,6 +24,29 @@ def threads_decide_what_climbs(monkeypatch: MonkeyPatch) -> None:
     """One thread climbs, several run in Python: not the same bits."""
     original = NativeEngine.ground
     monkeypatch.setattr(NativeEngine, "ground", lambda self, *a: original(self, *a) if self._threads == 1 else None)
+
+
+def _streams(monkeypatch: MonkeyPatch, change: Callable[[list[Block]], list[Block]]) -> None:
+    original = NativeEngine.advance
+
+    def wrong(self: Any, runs: Any) -> None:
+        source = copy(self._source)
+        source.blocks = lambda: iter(change(list(self._source.blocks())))
+        engine = copy(self)
+        engine._source = source
+        original(engine, runs)
+
+    monkeypatch.setattr(NativeEngine, "advance", wrong)
+
+
+def streams_lose_a_block(monkeypatch: MonkeyPatch) -> None:
+    """The last block of rows that come one by one is left out."""
+    _streams(monkeypatch, lambda blocks: blocks[:-1])
+
+
+def streams_lose_weights(monkeypatch: MonkeyPatch) -> None:
+    """The weights of rows that come block by block are left out."""
+    _streams(monkeypatch, lambda blocks: [replace(block, weights=None) for block in blocks])
 
 
 def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:

@@ -276,6 +276,8 @@ if native_available():
     from laws import test_arithmetics_agree as arithmetics
     from laws import test_climb as climbs
     from laws import test_climb_stacks as stacks
+    from laws import test_crew as crews
+    from laws import test_streamed_climbs as streams
     from laws import test_threads as threads
 
     from faults import climb_injections as climbing
@@ -289,6 +291,8 @@ if native_available():
     IRIS = {"native": ENGINES[1], "data": "iris", "options": "default"}
     BALLS = {**IRIS, "model": "VII"}
     HEAVY = {**NATIVE, "data": "weighted"}
+    SHARED = crews.test_callers_share_the_threads
+    STREAMED = streams.test_the_bits_of_rows_in_memory
     ENDS = stacks.test_what_ends_in_a_degenerate_component_is_said_to
     FAULTS += [
         Fault("total weight is the row count", fault.rows_for_weight, REPEATED, NATIVE),
@@ -301,6 +305,9 @@ if native_available():
         Fault("a climb of wider covariances", fault.covariances_too_wide, CLIMB, BALLS),
         Fault("a climb ahead of its objective", climbing.climb_ahead_of_its_objective, CLIMB, IRIS),
         Fault("threads decide what climbs", climbing.threads_decide_what_climbs, CLIMB_THREADS, IRIS),
+        Fault("threads decide what climbs, with a crew", climbing.threads_decide_what_climbs, SHARED, NATIVE),
+        Fault("a stream without its last block", climbing.streams_lose_a_block, STREAMED, {**NATIVE, "weighted": True}),
+        Fault("a stream without weights", climbing.streams_lose_weights, STREAMED, {**NATIVE, "weighted": True}),
         Fault("ends of other runs", climbing.ends_of_other_runs, stacks.test_a_stack_of_runs_is_each_by_itself, HEAVY),
         Fault("no end is degenerate", climbing.no_end_is_degenerate, ENDS, NATIVE),
     ]

@@ -135,7 +135,7 @@ def test_several_blocks_of_rows(
     model: str, native: Engines, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same bits from any number of threads that share them."""
-    monkeypatch.setattr(engines, "SHARED_WORK", 0)
+    monkeypatch.setattr(engines, "SHARED_WORK", 1)
     rows = rng.permutation(np.concatenate([load_iris().data + rng.normal(0, 0.1, (150, 4)) for _ in range(40)]))
     to, starts = starts_near(rows, None, model, 3, 1)
     options = EMOptions(max_iter=10)

@@ -30,7 +30,7 @@ def test_a_stack_of_runs_is_each_by_itself(
     covariance_type: str, engine: Engines, data: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On any number of threads, which share even so little."""
-    monkeypatch.setattr(native, "SHARED_WORK", 0)
+    monkeypatch.setattr(native, "SHARED_WORK", 1)
     rows, weights, k = problem(data, rng)
     to, starts = starts_near(rows, weights, covariance_type, k, 5)
     step, options = MStep(covariance_type, 1e-4), EMOptions(max_iter=9)
@@ -116,7 +116,7 @@ def test_one_run_that_fails_is_python_to_do_and_the_others_stay(monkeypatch: pyt
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_control_c_ends_a_stack(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "SHARED_WORK", 0)
+    monkeypatch.setattr(native, "SHARED_WORK", 1)
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         pytest.skip("Ctrl-C has been given another meaning here")
     rows, weights, k = problem("iris", np.random.default_rng(0))

@@ -46,7 +46,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
 @pytest.mark.parametrize("engine", NATIVE, ids=str)
 def test_callers_share_the_threads(engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     """More callers than threads, each asking for more than there are."""
-    monkeypatch.setattr(native, "SHARED_WORK", 0)
+    monkeypatch.setattr(native, "SHARED_WORK", 1)
     rows, weights, k = problem("iris", np.random.default_rng(0))
     to, starts = starts_near(rows, weights, "VVV", k, 6)
 

@@ -36,7 +36,7 @@ MOST_NUMBERS = 1 << 16
 #: Fewer multiplications than this in a pass are done before a thread has started.
 THREADED_WORK = 2_000_000
 
-#: Fewer multiplications in a round of runs, or a pass of one, are done before a thread of compiled code has woken.
+#: Multiplications in a round of runs, or a pass of one, that another thread of compiled code is worth waking for.
 SHARED_WORK = 500_000
 
 #: Whole runs are made in compiled code where passes have fewer multiplications; in others Python hardly shows.
@@ -115,9 +115,9 @@ class NativeEngine:
         several = self._source.n_rows * n_products >= THREADED_WORK
         share_out(self._source.blocks(), work, self._threads if several else 1)
 
-    def helpers(self, products: int) -> int:
-        """Threads that are worth asking to help with so many multiplications in runs side by side."""
-        return self._threads - 1 if products >= SHARED_WORK else 0
+    def helpers(self, products: int, n_runs: int) -> int:
+        """Threads that are worth asking to help with so many multiplications in so many runs side by side."""
+        return min(self._threads, n_runs, 1 + products // SHARED_WORK) - 1
 
     def ground(self, n_products: int) -> Any | None:
         """The rows as `_native.Climb` takes them; None where passes, so many products a row, hide what Python takes."""

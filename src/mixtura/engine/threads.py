@@ -21,12 +21,20 @@ _blas_is_limited = Lock()
 
 
 def thread_count(threads: int | None = None) -> int:
-    """Threads to use: as asked, else the processors this process may use, at most OMP_NUM_THREADS."""
+    """Threads to use: as asked, else the processors this process may use and has time on, at most OMP_NUM_THREADS."""
     if threads is not None:
         return max(1, threads)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(available, int(limit)) if limit.isdigit() and int(limit) > 0 else available
+    return min(available, _share(), int(limit) if limit.isdigit() and int(limit) > 0 else available)
+
+
+@lru_cache(maxsize=1)
+def _share() -> int:
+    """Processors whose time a container may take; it sees all of the machine, but more threads would be halted."""
+    from joblib import cpu_count  # scikit-learn's, for the same purpose
+
+    return int(cpu_count())
 
 
 @lru_cache(maxsize=8)
