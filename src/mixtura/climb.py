@@ -30,8 +30,8 @@ def run(
 ) -> None:
     """Run EM on all trajectories until each has ended, natively where that is faster.
 
-    The result does not depend on the number of threads, which share the runs
-    among them, nor on whether progress is asked for.
+    The result does not depend on the number of threads, which share the runs or
+    the blocks of one, nor on whether progress is asked for.
 
     Parameters
     ----------

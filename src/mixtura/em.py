@@ -22,6 +22,7 @@ from mixtura.engine.threads import one_blas_thread
 from mixtura.mixture import Mixture
 from mixtura.mstep import MStep, Update
 from mixtura.quadratic import QuadraticForms
+from mixtura.shape import Array
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["EMOptions", "End", "Outcome", "Status", "Trajectory", "run"]
@@ -84,6 +85,9 @@ class Outcome(Protocol):
     def statistics(self) -> SufficientStats:
         """The E-step's result there."""
 
+    def state(self) -> Array:
+        """All that decides what comes next, as numbers; none where it has ended."""
+
     def thinnest(self, few: float) -> float:
         """Of components with fewer rows, the least variance in any direction, of the components' average there."""
 
@@ -116,8 +120,8 @@ class Trajectory:
         the log likelihood, plus the M-step's penalty where there is a prior.
     gap : float
         Estimate of what is left to gain, per row.
-    whole : bool
-        Whether all that decides the next step is here; False while a native climb has it.
+    elsewhere : array, optional
+        Of a run that is made elsewhere and was restored, all that decides what comes next.
     """
 
     start: Mixture
@@ -135,7 +139,7 @@ class Trajectory:
         self.gap = np.inf
         self._extrapolated = False
         self._plain_run = 0
-        self.whole = True
+        self.elsewhere: Array | None = None
         self.outcome: Outcome | None = None
         self._mixture: Mixture | None = None
         self._statistics: SufficientStats | None = None
@@ -199,17 +203,21 @@ class Trajectory:
         """Stand where a run made elsewhere has got."""
         self.outcome, self.status, self.history, self.gap = outcome, status, history, gap
         self._mixture, self._statistics, self._collapsed = None, None, collapsed
-        self.whole = status is not Status.RUNNING
+        self.elsewhere = None
 
     def snapshot(self) -> dict[str, Any]:
         """All that decides what comes next, in values that later passes leave as they are."""
+        if self.outcome is not None and self.status is Status.RUNNING:
+            fresh = Trajectory(self.start, self.mstep, self.options)
+            fresh.elsewhere = self.outcome.state()
+            return fresh.snapshot()
         state = {name: getattr(self, name) for name in STATE}
         accelerator = None if self._accelerator is None else self._accelerator.snapshot()
-        return {**state, "history": np.array(self.history), "accelerator": accelerator}
+        return {**state, "history": np.array(self.history), "accelerator": accelerator, "elsewhere": self.elsewhere}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `snapshot`, with the same bits as if there had been no pause."""
-        self.outcome = None
+        self.outcome, self.elsewhere = None, state["elsewhere"]
         for name in STATE:
             setattr(self, MADE_WHEN_ASKED.get(name, name), state[name])
         self.history = state["history"].tolist()

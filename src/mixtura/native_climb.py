@@ -17,6 +17,7 @@ from mixtura.em import EMOptions, End, Status, Trajectory
 from mixtura.engine.engine import Engine
 from mixtura.mixture import Mixture, MixtureStack
 from mixtura.mstep import MStep
+from mixtura.shape import Array
 from mixtura.suffstats import SufficientStats
 
 __all__ = ["Climb", "Crowd", "Settings", "Stack"]
@@ -57,6 +58,10 @@ class _Reached:
         """The E-step's result there."""
         count, first, second, reference, log_likelihood = self.native.statistics()
         return SufficientStats(count, first, second, reference, log_likelihood, self.total_weight, self.start.shape)
+
+    def state(self) -> Array:
+        """All that decides what comes next."""
+        return np.asarray(self.native.state())
 
     def thinnest(self, few: float) -> float:
         """Of components with fewer rows, the least variance in any direction, of the components' average there."""
@@ -164,6 +169,8 @@ class Settings:
         if ground is None or settings is None:
             return None
         native = _compiled().Climb(ground, settings, start.weights[None], start.means[None], start.covariances[None])
+        if one.elsewhere is not None:
+            native.resume(one.elsewhere)
         return Climb(one, native, products * ground.n_rows, ground.total_weight, ground.n_rows > 0)
 
     def _of(self, one: Trajectory) -> Any | None:
@@ -249,8 +256,8 @@ class Crowd:
     def _ask(self, engine: Any) -> None:
         helpers = engine.helpers(self._expected, self._n_runs)
         if helpers > self._asked:
-            self._queue.ask(helpers - self._asked)
-            self._asked = helpers
+            more, self._asked = helpers - self._asked, helpers  # before they come: Ctrl-C may end the call that asks
+            self._queue.ask(more)
 
     def finish(self) -> None:
         """Run all to their ends."""

@@ -138,7 +138,10 @@ class Climb {
     climb_.advance(passes);
   }
 
-  std::int64_t begin_pass() { return packed_size_ = climb_.begin_pass(); }
+  std::int64_t begin_pass() {
+    open_ = true;
+    return packed_size_ = climb_.begin_pass();
+  }
 
   void reduce(AnyRows rows, std::optional<DoubleVector> weights, OutVector packed) const {
     const mixtura::Rows block = to_rows(rows, climb_.extent().dimensions);
@@ -150,10 +153,19 @@ class Climb {
   }
 
   void end_pass(DoubleVector packed) {
-    require(static_cast<std::int64_t>(packed.size()) == packed_size_, "packed has the wrong size");
+    require(open_ && static_cast<std::int64_t>(packed.size()) == packed_size_, "packed has the wrong size");
+    open_ = false;
     packed_size_ = 0;
     climb_.end_pass(packed.data());
   }
+
+  nb::object state() {
+    Values numbers = climb_.state();
+    const std::size_t size = numbers.size();
+    return to_array(std::move(numbers), {size});
+  }
+
+  void resume(const DoubleVector& state) { climb_.resume(copy_of(state)); }
 
   std::int64_t row_products() const { return climb_.row_products(); }
   mixtura::Climb& run() { return climb_; }
@@ -209,7 +221,8 @@ class Climb {
   }
 
   mixtura::Climb climb_;
-  std::int64_t packed_size_ = 0;  // in the pass at hand
+  bool open_ = false;             // is a pass at hand
+  std::int64_t packed_size_ = 0;  // in it
 };
 
 // Keeps the runs of a mixtura::Climbs.
@@ -312,7 +325,7 @@ void bind_climb(nb::module_& module) {
   nb::class_<Settings>(module, "Settings", "A covariance model, its M-step's floor, and when to stop.")
       .def(nb::init<const std::string&, double, double, std::int64_t, bool, bool, const Constants&>(), "model"_a,
            "floor"_a, "tol"_a, "max_iter"_a, "accelerate"_a, "equal_weights"_a, "constants"_a);
-  nb::class_<Climb>(module, "Climb", "One run of EM, single-threaded.")
+  nb::class_<Climb>(module, "Climb", "One run of EM.")
       .def("__init__",
            [](Climb* place, const Ground& ground, const Settings& settings, const DoubleMatrix& weights,
               const DoubleCube& means, const Doubles& covariances) {
@@ -325,6 +338,8 @@ void bind_climb(nb::module_& module) {
       .def("reduce", &Climb::reduce, "rows"_a.noconvert(), "weights"_a.none(), "packed"_a.noconvert(),
            "Writes a block's sum, without the GIL.")
       .def("end_pass", &Climb::end_pass, "packed"_a, "The sum over all blocks.")
+      .def("state", &Climb::state, "All that decides what comes next, as numbers; none where it has not begun or has ended.")
+      .def("resume", &Climb::resume, "state"_a, "Of a fresh run: go on from there, to the same bits.")
       .def_prop_ro("row_products", &Climb::row_products, "Multiplications that a row takes, about.")
       .def_prop_ro("status", &Climb::status, "0 running, 1 converged, 2 at max_iter, 3 failed.")
       .def_prop_ro("passes", &Climb::passes)

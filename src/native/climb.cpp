@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "archive.hpp"
 #include "crew.hpp"
 #include "dispatch.hpp"
 #include "linear.hpp"
@@ -19,7 +20,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr std::int64_t kMostSpared = 1 << 14;  // numbers in a mixture's covariances whose run leaves its memory to the next
-constexpr std::int64_t kMostTurned = 1 << 16;  // numbers, which the second-level cache holds
 
 double geometric_rest(double before, double after, double floor) {
   if (before <= floor) return after;
@@ -43,23 +43,6 @@ double remaining_gain(const Values& history) {
                after = std::max(last[0] - last[-1], 0.0);
   if (std::max({oldest, before, after}) <= floor) return 0.0;
   return std::max(geometric_rest(oldest, before, floor), geometric_rest(before, after, floor));
-}
-
-void ClimbData::turn(const Level& level) {
-  const auto dimensions = static_cast<std::int64_t>(shift.size());
-  const bool whole = std::all_of(bounds.begin(), bounds.end() - 1, [&](std::int64_t at) { return at % level.lanes == 0; });
-  if (rows.count * dimensions > kMostTurned || !whole) return;
-  turned.assign((rows.count + level.lanes - 1) / level.lanes * level.lanes * dimensions, 0.0);
-  for (std::int64_t i = 0; i < rows.count; ++i) {
-    double* group = turned.data() + i / level.lanes * level.lanes * dimensions + i % level.lanes;
-    for (std::int64_t f = 0; f < dimensions; ++f) {
-      const std::int64_t at = i * rows.stride + f;
-      const double value = rows.is_float32 ? static_cast<const float*>(rows.data)[at]
-                                           : static_cast<const double*>(rows.data)[at];
-      group[f * level.lanes] = (value - shift[f]) * inverse_scale[f];
-    }
-  }
-  rows = {turned.data(), false, rows.count, dimensions, true};
 }
 
 Climb::Climb(const ClimbData& data, const CovarianceModel& model, Parameters start, const ClimbOptions& options,
@@ -121,6 +104,46 @@ void Climb::end_pass(const double* packed) {
       status_ = ClimbStatus::kFailed;
   }
   if (status_ != ClimbStatus::kRunning) leave();
+}
+
+template <typename Archive>
+void Climb::exchange(Archive& archive) {
+  const std::int64_t components = extent_.components, moments = components * extent_.dimensions;
+  for (Parameters* one : {&best_, &work_->proposal.mixture}) {
+    archive.numbers(one->weights, components);
+    archive.numbers(one->means, moments);
+    archive.numbers(one->covariances, extent_.size());
+  }
+  archive.numbers(statistics_.count, components);
+  archive.numbers(statistics_.first, moments);
+  archive.numbers(statistics_.second, extent_.size());
+  archive.numbers(statistics_.reference, moments);
+  archive.number(statistics_.log_likelihood);
+  archive.numbers(history_);
+  archive.require(!history_.empty());
+  archive.numbers(collapsed_, components);
+  archive.numbers(work_->proposal.collapsed, components);
+  archive.number(gap_);
+  archive.number(extrapolated_);
+  archive.number(plain_run_);
+  if (work_->accelerator) work_->accelerator->exchange(archive);
+}
+
+Values Climb::state() {
+  Writer archive;
+  if (work_ && status_ == ClimbStatus::kRunning) exchange(archive);
+  return archive.take();
+}
+
+void Climb::resume(const Values& state) {
+  if (state.empty() || !history_.empty() || status_ != ClimbStatus::kRunning) return;
+  begin();
+  Reader archive(state);
+  exchange(archive);
+  archive.end();
+  Proposal& proposal = work_->proposal;
+  if (!whiten(extent_, proposal.mixture.covariances, proposal.whitener)) status_ = ClimbStatus::kFailed;
+  squared_norms(extent_, proposal.whitener, proposal.norms);
 }
 
 // QuadraticForms.error_bound: uncentred squares while they lose little.

@@ -61,6 +61,11 @@ class Climb {
   void reduce(const Rows& rows, const double* weights, double* packed) const;
   void end_pass(const double* packed);
 
+  // All that decides what comes next, of a run under way; nothing of one that has not begun or has ended. And a fresh run
+  // made to go on from there, to the same bits. Throws std::invalid_argument where that is of another run.
+  Values state();
+  void resume(const Values& state);
+
   // Multiplications that a row takes, about, and a pass.
   std::int64_t row_products() const { return extent_.size() + 20 * extent_.components; }
   std::int64_t products() const { return row_products() * data_.rows.count; }
@@ -95,6 +100,9 @@ class Climb {
     Moments sums;
     Values packed, scatter, count, logs;
   };
+
+  template <typename Archive>
+  void exchange(Archive& archive);
 
   static std::unique_ptr<Work>& spare();
   void begin();

@@ -1,5 +1,7 @@
 #include "climbs.hpp"
 
+#include <algorithm>
+
 namespace mixtura {
 
 void Climbs::add(Climb& run) {
@@ -19,16 +21,6 @@ void Climbs::stop() {
   close();
 }
 
-Climb& Climbs::at(std::size_t number) {
-  const std::lock_guard lock(mutex_);
-  return *runs_.at(number);
-}
-
-std::size_t Climbs::size() {
-  const std::lock_guard lock(mutex_);
-  return runs_.size();
-}
-
 // A run that no other thread has, once there is one.
 Climb* Climbs::next() {
   std::unique_lock lock(mutex_);
@@ -38,7 +30,7 @@ Climb* Climbs::next() {
 
 // For about so many multiplications; returns what is left of them.
 std::int64_t Climbs::run(Climb& climb, std::int64_t work) {
-  const std::int64_t products = climb.products();
+  const std::int64_t products = std::max<std::int64_t>(climb.products(), 1);
   while (climb.status() == ClimbStatus::kRunning && work > 0) {
     const std::size_t before = climb.history().size();
     climb.advance(1 + work / products);

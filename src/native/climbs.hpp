@@ -16,8 +16,6 @@ namespace mixtura {
 
 class Climbs {
  public:
-  static constexpr std::int64_t kNone = -1;
-
   // After so many multiplications a thread looks whether it is to stop.
   explicit Climbs(std::int64_t slice) : slice_(slice), help_([this] { drain(); }) {}
   ~Climbs() { stop(); }  // and the helpers are waited for
@@ -39,9 +37,6 @@ class Climbs {
 
   // Whether the helpers have left, within that time. Throws what one of them threw.
   bool left(std::chrono::microseconds most) { return help_.ended(most); }
-
-  Climb& at(std::size_t number);
-  std::size_t size();
 
  private:
   Climb* next();

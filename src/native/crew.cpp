@@ -45,13 +45,15 @@ class Crew {
   static Crew& of_process() {
     static std::atomic<Crew*> current{nullptr};
     Crew* crew = current.load();
-    while (crew == nullptr || crew->process_ != this_process()) {
+    while (crew == nullptr || !crew->is_of(this_process())) {
       auto* fresh = new Crew;
       if (current.compare_exchange_strong(crew, fresh)) return *fresh;
       delete fresh;  // another thread's came first, and stands in crew
     }
     return *crew;
   }
+
+  bool is_of(long process) const { return process_ == process; }
 
   void call(Help& help, int helpers) {
     const std::lock_guard lock(mutex_);
@@ -130,8 +132,9 @@ class Crew {
   int threads_ = 0, awake_ = 0;
 };
 
+// A forked child that inherits this has neither the threads nor their lock.
 Help::~Help() {
-  while (crew_ != nullptr && !crew_->dismissed(*this, std::chrono::seconds(1))) {
+  while (crew_ != nullptr && crew_->is_of(this_process()) && !crew_->dismissed(*this, std::chrono::seconds(1))) {
   }
 }
 
@@ -143,6 +146,7 @@ void Help::ask(int helpers) {
 bool Help::ended(std::chrono::microseconds most) {
   if (crew_ == nullptr) return true;
   if (!crew_->dismissed(*this, most)) return false;
+  crew_ = nullptr;
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   return true;
 }

@@ -29,7 +29,7 @@ class Help {
   friend class Crew;
 
   std::function<void()> work_;
-  Crew* crew_ = nullptr;  // that was asked
+  Crew* crew_ = nullptr;  // that was asked and may be at work
   int asked_ = 0;         // guarded by the crew, as what follows
   int wanted_ = 0;        // of those asked, who have not begun
   std::atomic<int> busy_ = 0;

@@ -22,37 +22,48 @@ constexpr std::int64_t kLeastShared = 100'000;  // multiplications that another 
 
 std::int64_t whole_eights(std::int64_t count) { return (count + kBlock - 1) / kBlock * kBlock; }
 
+// The rows, feature after feature, and padded with rows of no weight.
+struct Columns {
+  Columns(const double* given, const double* masses, const SeedingSize& size)
+      : rows(given),
+        padded(whole_eights(size.rows)),
+        values(static_cast<std::size_t>(padded * size.dimensions)),
+        weights(masses, masses + size.rows),
+        total(std::accumulate(weights.begin(), weights.end(), 0.0)) {
+    weights.resize(static_cast<std::size_t>(padded));
+    for (std::int64_t i = 0; i < size.rows; ++i)
+      for (std::int64_t d = 0; d < size.dimensions; ++d) values[d * padded + i] = rows[i * size.dimensions + d];
+  }
+
+  const double* rows;
+  std::int64_t padded;
+  Values values, weights;
+  double total;
+};
+
 class Seeding {
  public:
-  Seeding(const double* rows, const double* weights, const SeedingSize& size, const Level& level)
+  Seeding(const Columns& all, const SeedingSize& size, const Level& level)
       : level_(level),
-        rows_(rows),
+        all_(all),
         size_(size),
-        padded_(whole_eights(size.rows)),
-        columns_(static_cast<std::size_t>(padded_ * size.dimensions)),
-        weights_(weights, weights + size.rows),
-        mass_(static_cast<std::size_t>(padded_)),
+        mass_(all.weights.size()),
         before_(mass_.size() / kBlock),
         trial_(mass_.size()),
-        best_(trial_.size()),
-        nearest_(trial_.size()),
-        total_(std::accumulate(weights_.begin(), weights_.end(), 0.0)) {
-    weights_.resize(trial_.size());
-    for (std::int64_t i = 0; i < size.rows; ++i)
-      for (std::int64_t d = 0; d < size.dimensions; ++d) columns_[d * padded_ + i] = rows[i * size.dimensions + d];
-  }
+        best_(mass_.size()),
+        nearest_(mass_.size()) {}
 
   // One set; returns the mean of the squared distances to it.
   double run(std::int64_t start, const double* first, const double* rest, std::int64_t* chosen) {
     std::fill(nearest_.begin(), nearest_.end(), std::numeric_limits<double>::infinity());
-    std::copy_n(weights_.begin(), padded_, mass_.begin());
+    std::copy(all_.weights.begin(), all_.weights.end(), mass_.begin());
     double spread = 0;
     chosen[0] = best_of(first + start, 1, spread);
     for (std::int64_t k = 1; k < size_.components; ++k) {
-      for (std::size_t i = 0; i < mass_.size(); ++i) mass_[i] = nearest_[i] * weights_[i];
+      for (std::size_t i = 0; i < mass_.size(); ++i) mass_[i] = nearest_[i] * all_.weights[i];
       chosen[k] = best_of(rest + ((k - 1) * size_.starts + start) * size_.candidates, size_.candidates, spread);
     }
-    return spread / total_;
+    return spread / all_.total;
   }
 
  private:
@@ -88,10 +99,10 @@ class Seeding {
       whole = accumulate();
     }
     std::int64_t best = 0;
-    const NearerRows all{columns_.data(), weights_.data(), padded_, size_.dimensions};
+    const NearerRows all{all_.values.data(), all_.weights.data(), all_.padded, size_.dimensions};
     for (std::int64_t c = 0; c < number; ++c) {
       const std::int64_t row = row_at(uniforms[c] * whole);
-      const double left = level_.nearer(all, rows_ + row * size_.dimensions, nearest_.data(), trial_.data());
+      const double left = level_.nearer(all, all_.rows + row * size_.dimensions, nearest_.data(), trial_.data());
       if (c > 0 && !(left < least)) continue;
       best = row;
       least = left;
@@ -102,11 +113,9 @@ class Seeding {
   }
 
   const Level& level_;
-  const double* rows_;
+  const Columns& all_;
   const SeedingSize& size_;
-  std::int64_t padded_;
-  Values columns_, weights_, mass_, before_, trial_, best_, nearest_;
-  double total_;
+  Values mass_, before_, trial_, best_, nearest_;
 };
 
 }  // namespace
@@ -115,9 +124,11 @@ void seed(const double* rows, const double* weights, const SeedingSize& size, co
           std::int64_t* chosen, double* spread, int threads) {
   const std::int64_t products = size.rows * size.dimensions * size.starts * size.components * size.candidates;
   const std::int64_t worth = std::min(size.starts, 1 + products / kLeastShared);
+  const Level& level = preferred_level();
+  const Columns all(rows, weights, size);
   std::atomic<std::int64_t> next = 0;
   together(static_cast<int>(std::min<std::int64_t>(threads, worth)), [&] {
-    Seeding seeding(rows, weights, size, preferred_level());
+    Seeding seeding(all, size, level);
     for (std::int64_t start = next++; start < size.starts; start = next++)
       spread[start] = seeding.run(start, first, rest, chosen + start * size.components);
   });

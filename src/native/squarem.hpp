@@ -1,6 +1,8 @@
 // SQUAREM in the space of sufficient statistics: the class of that name in acceleration.py, line by line.
 #pragma once
 
+#include <iterator>
+
 #include "statistics.hpp"
 
 namespace mixtura {
@@ -13,6 +15,18 @@ class Squarem {
 
   // A new run, in the memory of the last.
   void begin(const Extent& extent, double total_weight, double step_factor, std::int64_t halvings);
+
+  // Writes or reads all that decides what it proposes next.
+  template <typename Archive>
+  void exchange(Archive& archive) {
+    archive.number(bound_);
+    archive.number(step_);
+    const std::int64_t moments = extent_.components * extent_.dimensions;
+    archive.numbers(reference_, reference_.empty() ? -1 : moments);
+    archive.number(length_);
+    archive.require((reference_.empty() ? length_ == 0 : std::ssize(reference_) == moments) && length_ < 3);
+    for (int i = 0; i < length_; ++i) archive.numbers(path_[i], extent_.components + moments + extent_.size());
+  }
 
   // Where to go next, given the statistics of the last pass; false where that is just there.
   bool propose(const Statistics& output, Statistics& proposal);

@@ -7,10 +7,12 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from pytest import MonkeyPatch
 
 from faults.injections import Inject, changed
 from mixtura import native_climb
+from mixtura.em import Trajectory
 from mixtura.engine.native import NativeEngine
 from mixtura.source import Block
 
@@ -47,6 +49,17 @@ def streams_lose_a_block(monkeypatch: MonkeyPatch) -> None:
 def streams_lose_weights(monkeypatch: MonkeyPatch) -> None:
     """The weights of rows that come block by block are left out."""
     _streams(monkeypatch, lambda blocks: [replace(block, weights=None) for block in blocks])
+
+
+def climbs_begin_again(monkeypatch: MonkeyPatch) -> None:
+    """What a checkpoint knows of a climb is not asked for."""
+    monkeypatch.setattr(Trajectory, "restore", lambda self, state: self.reset())
+
+
+def climbs_forget_a_step(monkeypatch: MonkeyPatch) -> None:
+    """The last number of a climb's state, of its acceleration, is lost."""
+    original = native_climb._Reached.state
+    monkeypatch.setattr(native_climb._Reached, "state", lambda self: np.append(original(self)[:-1], 0.25))
 
 
 def climb_ahead_of_its_objective(monkeypatch: MonkeyPatch) -> None:

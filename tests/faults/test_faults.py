@@ -275,6 +275,7 @@ FAULTS = [
 if native_available():
     from laws import test_arithmetics_agree as arithmetics
     from laws import test_climb as climbs
+    from laws import test_climb_resumes as resumes
     from laws import test_climb_stacks as stacks
     from laws import test_crew as crews
     from laws import test_streamed_climbs as streams
@@ -292,6 +293,7 @@ if native_available():
     BALLS = {**IRIS, "model": "VII"}
     HEAVY = {**NATIVE, "data": "weighted"}
     SHARED = crews.test_callers_share_the_threads
+    RESUMED = resumes.test_a_climb_goes_on_with_the_same_bits
     STREAMED = streams.test_the_bits_of_rows_in_memory
     ENDS = stacks.test_what_ends_in_a_degenerate_component_is_said_to
     FAULTS += [
@@ -307,6 +309,8 @@ if native_available():
         Fault("threads decide what climbs", climbing.threads_decide_what_climbs, CLIMB_THREADS, IRIS),
         Fault("threads decide what climbs, with a crew", climbing.threads_decide_what_climbs, SHARED, NATIVE),
         Fault("a stream without its last block", climbing.streams_lose_a_block, STREAMED, {**NATIVE, "weighted": True}),
+        Fault("a climb begins again", climbing.climbs_begin_again, RESUMED, {**HEAVY, "accelerate": True}),
+        Fault("a climb forgets a step", climbing.climbs_forget_a_step, RESUMED, {**HEAVY, "accelerate": True}),
         Fault("a stream without weights", climbing.streams_lose_weights, STREAMED, {**NATIVE, "weighted": True}),
         Fault("ends of other runs", climbing.ends_of_other_runs, stacks.test_a_stack_of_runs_is_each_by_itself, HEAVY),
         Fault("no end is degenerate", climbing.no_end_is_degenerate, ENDS, NATIVE),

@@ -59,7 +59,8 @@ ORACLE = ENGINES[0]
 
 #: Laws that can be imported only where the native engine was built.
 NATIVE_LAWS = tuple(
-    f"test_{name}.py" for name in ("arithmetics_agree", "climb", "climb_stacks", "crew", "streamed_climbs", "threads")
+    f"test_{name}.py"
+    for name in ("arithmetics_agree", "climb", "climb_resumes", "climb_stacks", "crew", "streamed_climbs", "threads")
 )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from laws.problems import Engines, random_mixture, random_rows
-from mixtura.engine import RowOutput, native, threads
+from mixtura.engine import RowOutput, native
+from mixtura.engine import threads as counted
 from mixtura.source import block_slices
 
 N_ROWS = 20_011
@@ -49,12 +50,12 @@ def test_bitwise_the_same_when_repeated(covariance_type: str, engine: Engines, r
 
 def test_no_more_threads_than_a_container_has_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(threads, "_share", lambda: 1)
-    assert threads.thread_count() == 1
-    assert threads.thread_count(5) == 5, "as asked"
-    monkeypatch.setattr(threads, "_share", lambda: 10**6)
-    several = threads.thread_count()
+    monkeypatch.setattr(counted, "_share", lambda: 1)
+    assert counted.thread_count() == 1
+    assert counted.thread_count(5) == 5, "as asked"
+    monkeypatch.setattr(counted, "_share", lambda: 10**6)
+    several = counted.thread_count()
     assert 1 <= several <= (os.cpu_count() or 1)
     for value, expected in (("1", 1), ("1,4", 1), ("0", several), ("many", several), (str(10**6), several)):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
-        assert threads.thread_count() == expected, value
+        assert counted.thread_count() == expected, value

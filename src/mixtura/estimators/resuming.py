@@ -99,10 +99,8 @@ class _Runs:
             self.write()
 
     def after_pass(self, trajectories: Sequence[Trajectory]) -> None:
-        """Note where the runs are, and write it down now and then; a native climb is done again from its start."""
-        self._states = [
-            run.snapshot() if run.whole else state for run, state in zip(trajectories, self._states, strict=True)
-        ]
+        """Note where the runs are, and write it down now and then."""
+        self._states = [run.snapshot() for run in trajectories]
         if time.monotonic() >= self._due:
             self.write()
         if self.on_pass is not None:
