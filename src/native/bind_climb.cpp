@@ -140,6 +140,7 @@ class Climb {
 
   std::int64_t begin_pass() {
     open_ = true;
+    nb::gil_scoped_release release;
     return packed_size_ = climb_.begin_pass();
   }
 
@@ -156,6 +157,7 @@ class Climb {
     require(open_ && static_cast<std::int64_t>(packed.size()) == packed_size_, "packed has the wrong size");
     open_ = false;
     packed_size_ = 0;
+    nb::gil_scoped_release release;
     climb_.end_pass(packed.data());
   }
 
