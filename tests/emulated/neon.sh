@@ -18,15 +18,17 @@ for package in "$work"/debs/*.deb; do dpkg -x "$package" "$work/root"; done
   sortedcontainers pygments mpmath
 for wheel in "$work"/wheels/*.whl; do unzip -qo "$wheel" -d "$work/site"; done
 
-nanobind=$("$python" -m nanobind --include_dir)
+"$python" -m pip install --quiet --upgrade --target "$work/build" nanobind
+nanobind=$(PYTHONPATH="$work/build" "$python" -m nanobind --include_dir)
 compile=(aarch64-linux-gnu-g++ -std=c++20 -O3 -fPIC -fvisibility=hidden -DNDEBUG -DMIXTURA_NEON
   -I "$work/root/usr/include" -I "$work/root/usr/include/python3.11" -I "$nanobind" -I "$nanobind/../ext/robin_map/include")
 for file in src/native/*.cpp; do
   name=$(basename "$file" .cpp)
   flags=()
-  case $name in kernel | missing)  # compiled once per instruction-set level; see CMakeLists.txt
+  case $name in kernel | missing | distances)  # compiled once per instruction-set level; see CMakeLists.txt
     flags=(-ffp-contract=fast -fno-math-errno -fno-trapping-math -DMIXTURA_LEVEL=neon '-DMIXTURA_LEVEL_NAME="neon"') ;;
   esac
+  if [ "$name" = distances ]; then flags+=(-ffp-contract=off); fi
   "${compile[@]}" "${flags[@]}" -c "$file" -o "$work/objects/$name.o"
 done
 "${compile[@]}" -fno-strict-aliasing -c "$nanobind/../src/nb_combined.cpp" -o "$work/objects/nanobind.o"
@@ -34,7 +36,8 @@ cp -r src/mixtura "$work"
 rm -f "$work"/mixtura/_native*.so
 aarch64-linux-gnu-g++ -shared -o "$work/mixtura/_native.abi3.so" "$work"/objects/*.o -Wl,--unresolved-symbols=ignore-all
 
-laws=$(printf 'tests/laws/test_%s.py ' engines_agree arithmetics_agree threads climb blocks_add missing_values)
+laws=$(printf 'tests/laws/test_%s.py ' engines_agree arithmetics_agree threads crew climb climb_stacks climb_resumes \
+  streamed_climbs seeding blocks_add missing_values)
 # shellcheck disable=SC2086
 exec qemu-aarch64-static -L "$work/root" -E PYTHONPATH="$work:$work/site" -E MIXTURA_TEST_SEED="${SEED:-20261}" \
   "$work/root/usr/bin/python3.11" -m pytest -q -p no:cacheprovider -k native $laws
