@@ -24,8 +24,8 @@ compile=(aarch64-linux-gnu-g++ -std=c++20 -O3 -fPIC -fvisibility=hidden -DNDEBUG
   -I "$work/root/usr/include" -I "$work/root/usr/include/python3.11" -I "$nanobind" -I "$nanobind/../ext/robin_map/include")
 for file in src/native/*.cpp; do
   name=$(basename "$file" .cpp)
-  flags=()
-  case $name in kernel | missing | distances)  # compiled once per instruction-set level; see CMakeLists.txt
+  flags=(-ffp-contract=off)
+  case $name in kernel | missing | distances)  # compiled once per instruction-set level; all flags as in CMakeLists.txt
     flags=(-ffp-contract=fast -fno-math-errno -fno-trapping-math -DMIXTURA_LEVEL=neon '-DMIXTURA_LEVEL_NAME="neon"') ;;
   esac
   if [ "$name" = distances ]; then flags+=(-ffp-contract=off); fi

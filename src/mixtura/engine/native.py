@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,6 @@ SHARED_WORK = 500_000
 
 #: Whole runs are made in compiled code where passes have fewer multiplications; in others Python hardly shows.
 CLIMBED_WORK = 64_000_000
-
-Item = TypeVar("Item")
 
 
 def instruction_set() -> str:
